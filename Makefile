@@ -9,7 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+# Two --quiet leave errors only: progress bars and mirrors' warnings would bury the one line that matters.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet --no-input
 
 # Pictures are written to files; no target needs a display.
 export MPLBACKEND := Agg

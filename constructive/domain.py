@@ -119,3 +119,27 @@ class Region:
         for band in self.bands:
             inside = inside & ~((points > band.lower) & (points < band.upper)).all(axis=-1)
         return inside
+
+
+def outward_boxes(centers: Array, radius: float) -> tuple[Array, Array]:
+    """Return the l_inf balls round centers (n, d) as boxes (lower, upper), rounded outward to doubles.
+
+    ``lower <= center - radius`` and ``upper >= center + radius`` hold for the real numbers, with equality where
+    the difference is a double: no floating-point or real point of the ball is left out.
+
+    >>> low, high = outward_boxes(np.array([[1.0]]), 0.25)
+    >>> (low.item(), high.item())
+    (0.75, 1.25)
+    """
+    lower, upper = centers - radius, centers + radius
+    below = _two_sum_error(centers, -radius, lower) < 0.0
+    above = _two_sum_error(centers, radius, upper) > 0.0
+    return (np.where(below, np.nextafter(lower, -np.inf), lower),
+            np.where(above, np.nextafter(upper, np.inf), upper))
+
+
+def _two_sum_error(a: Array, b: float, total: Array) -> Array:
+    """Return a + b - total exactly, for total = a + b rounded (Knuth's two-sum)."""
+    back = total - a
+    error: Array = (a - (total - back)) + (b - back)
+    return error

@@ -1,0 +1,239 @@
+"""Certificates of robust training error: the network is right on the whole ball round every datum.
+
+Data flow: data and radius -> one box round each datum, rounded outward -> bounds of the network on the boxes,
+by the cheapest method that decides (bump structure, intervals, affine forms) -> which boxes are right for sure,
+which are wrong at a witness -> a bracket for the robust training error. Only weights are read: how the network
+came about does not matter, so a bug in a builder can make a claim fail but never make a false claim pass.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from constructive._checks import as_norm, as_number, as_points
+from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.exact import exact_interval_bounds
+from constructive.certificates.linear import affine_bounds
+from constructive.certificates.structural import structural_bounds
+from constructive.domain import outward_boxes
+from constructive.evidence import Bracket, Evidence, Verdict
+from constructive.labels import Labels, clean_labels
+from constructive.network import Network
+
+Array = NDArray[np.float64]
+
+METHODS = ("auto", "structural", "interval", "affine", "exact")
+_AFFINE_BUDGET = 4096
+"""Boxes handed to the slower affine forms before the rest is left undecided."""
+_WITNESS_CORNERS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """What was proved about one network on one data set, and how.
+
+    ``robust_error`` brackets the fraction of data whose closed ball holds a wrong answer; ``sup_error`` brackets
+    the largest deviation from the labels over all balls (scores for classes, values for real labels);
+    ``certified`` counts the boxes decided by each method; ``witness`` is (index, point, output) of a wrong answer.
+    """
+
+    statement: str
+    kind: str
+    preconditions: tuple[str, ...]
+    robust_error: Bracket
+    sup_error: Bracket
+    verdict: Verdict
+    radius: float
+    norm: float
+    certified: tuple[tuple[str, int], ...]
+    witness: tuple[int, Array, Array] | None
+    right: NDArray[np.bool_]
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verdict.value.upper()}: {self.statement}; robust training error {self.robust_error}"
+
+
+def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm: float = math.inf,
+            classes: Sequence[Any] | None = None, method: str = "auto") -> Certificate:
+    """Return a certificate that the network answers y_i on the whole ball of x_i, for every i.
+
+    X (n, d) finite, y (n,) labels: classes (bool, integers, strings, or floats that are all -1 or +1) or real
+    numbers; ``classes`` names them in order where y does not show all. One output: the sign decides between two
+    classes, 0 is wrong; K outputs: the strictly largest score decides; real labels: the output must equal the
+    label (rounded to 2^-52 of the power of two above the largest) at every point. l_1 and l_2 balls are certified
+    on the l_inf box that contains them. ``method``: "auto" tries structural, interval, affine in this order;
+    "exact" makes the claim about the real network instead of the executed program.
+
+    Evidence ENCLOSED (program) or EXACT (real). A lower end above 0 comes from a witness evaluated in floating
+    point. Raises TypeError or ValueError for data that do not fit the network.
+    """
+    who = "certify"
+    points = as_points(X, who, dimension=network.inputs)
+    size = as_number(radius, who, "radius", at_least=0.0)
+    p = as_norm(norm, who)
+    if method not in METHODS:
+        raise ValueError(f"{who}: method={method!r} must be one of {', '.join(METHODS)}")
+    labels = clean_labels(y, points.shape[0], who=who, classes=classes)
+    _fits(network, labels, who)
+    low, high = outward_boxes(points, size)
+    goal = _goal(labels, network)
+    bounds_low, bounds_high, certified = _bounds(network, low, high, goal, method)
+    right = goal.right(bounds_low, bounds_high)
+    deviation = goal.deviation(bounds_low, bounds_high)
+    wrong, witness, seen = _witnesses(network, points, low, high, goal, ~right, p, size)
+    n = points.shape[0]
+    evidence = Evidence.EXACT if method == "exact" else Evidence.ENCLOSED
+    error = Bracket(int(wrong.sum()) / n, 1.0 - int(right.sum()) / n, evidence)
+    verdict = (Verdict.CONFIRMED if right.all() else Verdict.REFUTED if wrong.any() else Verdict.UNDECIDED)
+    ball = {1.0: "l_1", 2.0: "l_2", math.inf: "l_inf"}[p]
+    kind = "real" if method == "exact" else str(network.dtype)
+    undecided = n - int(right.sum()) - int(wrong.sum())
+    note = f"{undecided} of {n} balls undecided: bounds too wide; try method='affine'" if undecided else ""
+    return Certificate(
+        statement=f"{labels.words} right on the closed {ball} ball of radius {size:.17g} round each of {n} data",
+        kind=kind,
+        preconditions=_PRECONDITIONS[kind == "real"],
+        robust_error=error,
+        sup_error=Bracket(min(seen, float(deviation.max())), float(deviation.max()), evidence),
+        verdict=verdict, radius=size, norm=p, certified=certified, witness=witness, right=right, note=note,
+    )
+
+
+_PRECONDITIONS = {
+    True: ("the network is evaluated in real arithmetic",),
+    False: ("IEEE 754 arithmetic, rounding to nearest, in the network's format (no TF32 or flushed products)",
+            "any order of summation, with or without fused multiply-add",
+            "inputs are numbers of the network's format inside the ball"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Goal:
+    """What "right" means for bounds (n, m): a sign, a strictly largest score, or one value."""
+
+    kind: str
+    value: Array  # (n,) +-1, class index, or real label
+
+    def right(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        if self.kind == "sign":
+            return np.where(self.value > 0, low[:, 0] > 0, high[:, 0] < 0)
+        if self.kind == "value":
+            return (low[:, 0] == self.value) & (high[:, 0] == self.value)
+        own = self.value.astype(int)
+        rows = np.arange(own.size)
+        rivals = high.copy()
+        rivals[rows, own] = -np.inf
+        return low[rows, own] > rivals.max(axis=1)
+
+    def deviation(self, low: Array, high: Array) -> Array:
+        """Return the largest distance from the wanted scores (+-1, or one-hot +-1) over each row's bounds."""
+        wanted = self.value[:, None]
+        if self.kind == "score":
+            wanted = np.where(np.arange(low.shape[1]) == self.value[:, None], 1.0, -1.0)
+        with np.errstate(invalid="ignore"):
+            gap = np.maximum(np.abs(low - wanted), np.abs(high - wanted)).max(axis=1)
+        return np.where(np.isnan(gap), np.inf, gap)
+
+
+def _fits(network: Network, labels: Labels, who: str) -> None:
+    if labels.classes is None or len(labels.classes) <= 2:
+        expected = 1
+    else:
+        expected = len(labels.classes)
+    if network.outputs != expected:
+        raise ValueError(f"{who}: the network has {network.outputs} outputs, {labels.words} need {expected}")
+
+
+def _goal(labels: Labels, network: Network) -> _Goal:
+    if labels.classes is None:
+        return _Goal("value", labels.scores)
+    if network.outputs == 1:
+        return _Goal("sign", labels.scores)
+    return _Goal("score", labels.index.astype(np.float64))
+
+
+def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
+            method: str) -> tuple[Array, Array, tuple[tuple[str, int], ...]]:
+    """Return bounds over all boxes and how many boxes each method decided."""
+    n = low.shape[0]
+    out_low, out_high = np.full((n, network.outputs), -np.inf), np.full((n, network.outputs), np.inf)
+    certified = []
+    stages = ("structural", "interval", "affine") if method == "auto" else (method,)
+    for stage in stages:
+        todo = np.flatnonzero(~goal.right(out_low, out_high))
+        if method == "auto" and stage == "affine":
+            todo = todo[:_AFFINE_BUDGET] if network.dtype == np.float64 else todo[:0]
+        if todo.size == 0:
+            break
+        found = _one_method(network, low[todo], high[todo], stage)
+        if found is None:
+            continue
+        out_low[todo] = np.maximum(out_low[todo], found[0])
+        out_high[todo] = np.minimum(out_high[todo], found[1])
+        decided = int(goal.right(out_low[todo], out_high[todo]).sum())
+        if decided:
+            certified.append((stage, decided))
+    return out_low, out_high, tuple(certified)
+
+
+def _one_method(network: Network, low: Array, high: Array, stage: str) -> tuple[Array, Array] | None:
+    if stage == "structural":
+        return structural_bounds(network, low, high)
+    if stage == "interval":
+        return interval_bounds(network, low, high)
+    if stage == "affine":
+        forms = affine_bounds(network, low, high)
+        return forms.lower, forms.upper
+    exact_low, exact_high = exact_interval_bounds(network, low, high)
+    # A rational that no double holds is rounded outward; equal ends that a double holds stay equal.
+    down = [[v if (v := float(f)) <= f else math.nextafter(v, -math.inf) for f in row] for row in exact_low]
+    up = [[v if (v := float(f)) >= f else math.nextafter(v, math.inf) for f in row] for row in exact_high]
+    return np.array(down), np.array(up)
+
+
+def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: _Goal, todo: NDArray[np.bool_],
+               norm: float, radius: float) -> tuple[NDArray[np.bool_], tuple[int, Array, Array] | None, float]:
+    """Evaluate data, and corners of the undecided balls; return wrong data, one witness, largest deviation."""
+    wrong = np.zeros(points.shape[0], bool)
+    witness: tuple[int, Array, Array] | None = None
+    seen = 0.0
+    for candidates in _candidates(points, low, high, todo, norm, radius):
+        inside = ((candidates >= low) & (candidates <= high)).all(axis=1)
+        values = np.asarray(network(candidates), dtype=np.float64)
+        seen = max(seen, float(goal.deviation(values, values)[inside].max(initial=0.0)))
+        bad = inside & todo & ~wrong & ~goal.right(values, values)
+        if bad.any() and witness is None:
+            i = int(np.argmax(bad))
+            witness = (i, candidates[i], values[i])
+        wrong |= bad
+    return wrong, witness, seen
+
+
+def _candidates(points: Array, low: Array, high: Array, todo: NDArray[np.bool_], norm: float,
+                radius: float) -> Any:
+    """Yield arrays of points, one in each ball: the data, then corners, just inside the real ball."""
+    yield points
+    if not todo.any() or radius == 0.0:
+        return
+    d = points.shape[1]
+    if norm == math.inf:
+        inner_low, inner_high = np.minimum(np.nextafter(low, np.inf), points), np.maximum(
+            np.nextafter(high, -np.inf), points)
+        patterns = itertools.islice(itertools.product((False, True), repeat=min(d, 16)), _WITNESS_CORNERS)
+        for pattern in patterns:
+            choice = np.resize(np.array(pattern), d)
+            yield np.where(choice, inner_high, inner_low)
+        return
+    for j in range(min(d, _WITNESS_CORNERS)):
+        for sign in (-1.0, 1.0):
+            moved = points.copy()
+            moved[:, j] += sign * radius * (1.0 - 2.0**-40)
+            yield moved

@@ -62,7 +62,7 @@ class Certificate:
 
 
 def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm: float = math.inf,
-            classes: Sequence[Any] | None = None, method: str = "auto") -> Certificate:
+            classes: Sequence[Any] | None = None, method: str = "auto", task: str | None = None) -> Certificate:
     """Return a certificate that the network answers y_i on the whole ball of x_i, for every i.
 
     X (n, d) finite, y (n,) labels: classes (bool, integers, strings, or floats that are all -1 or +1) or real
@@ -81,7 +81,7 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     p = as_norm(norm, who)
     if method not in METHODS:
         raise ValueError(f"{who}: method={method!r} must be one of {', '.join(METHODS)}")
-    labels = clean_labels(y, points.shape[0], who=who, classes=classes)
+    labels = clean_labels(y, points.shape[0], who=who, classes=classes, task=task)
     _fits(network, labels, who)
     low, high = outward_boxes(points, size)
     goal = _goal(labels, network)

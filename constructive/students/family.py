@@ -1,0 +1,71 @@
+"""Infinitely many memorizers: a real parameter, and a point where two members are proved to differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructive.students.student import Student
+
+Array = NDArray[np.float64]
+
+_TRIALS = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """A point at which two members of a family differ, with both values in exact arithmetic."""
+
+    point: Array
+    first: tuple[Fraction, ...]
+    second: tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """The students with ramps t * ramp, 0 < t <= 1, of one student; all right on the same balls."""
+
+    student: Student
+
+    def member(self, t: float) -> Student:
+        """Return the member with parameter t in (0, 1]."""
+        return self.student.family(t)
+
+    def witness(self, s: float, t: float) -> Difference | None:
+        """Return a point where members s and t differ, both values exact, or None: the family collapsed there.
+
+        Candidates lie between the supports of the two members, on every face of the boxes (at most 4096 of
+        them); None means that none of them tells the members apart, as happens where the teacher gives each box
+        its own label all around. It is a report, not a proof of equality.
+        """
+        if s == t:
+            raise ValueError(f"witness: s and t are both {s!r}; pass two different parameters")
+        first, second = self.member(s), self.member(t)
+        points = self._candidates(0.5 * min(first.ramp, second.ramp) + 0.5 * max(first.ramp, second.ramp))
+        gaps = np.abs(first(points) - second(points)).max(axis=-1)
+        if not gaps.max() > 0:
+            return None
+        f, g = first.to_network(), second.to_network()
+        for i in np.argsort(-gaps)[:16]:
+            a, b = f.exact(points[i].tolist()), g.exact(points[i].tolist())
+            if a != b:
+                return Difference(points[i], a, b)
+        return None
+
+    def _candidates(self, distance: float) -> Array:
+        bumps = self.student.bumps
+        if bumps is None:
+            return self.student.X[:1]
+        m, d = bumps.lower.shape
+        rows = np.unique(np.linspace(0, m - 1, max(1, min(m, _TRIALS // (2 * d)))).astype(int))
+        centers = (bumps.lower[rows] + bumps.upper[rows]) / 2
+        points = []
+        for j in range(d):
+            for edge, step in ((bumps.lower, -distance), (bumps.upper, distance)):
+                moved = centers.copy()
+                moved[:, j] = edge[rows, j] + step
+                points.append(moved)
+        return np.concatenate(points)

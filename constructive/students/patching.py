@@ -1,0 +1,48 @@
+"""Patching: data on whose whole box the teacher is certified right need no bump."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.linear import affine_bounds
+from constructive.labels import Labels
+from constructive.students.boxes import Bumps
+from constructive.teachers.teacher import Teacher
+
+
+def left_to_teacher(bumps: Bumps, labels: Labels, teacher: Teacher, absent: bool, who: str) -> Bumps | None:
+    """Return the bumps that are still needed, or None if the teacher is right on every box.
+
+    The teacher's bounds on the whole box must put the right class strictly ahead, in floating point; unpatched
+    data then have the right sign, not the exact score. A patch vanishes on every conflicting box, patched or not,
+    because the ramp was chosen against all data. Raises ValueError for real labels or without a teacher.
+    """
+    if labels.classes is None:
+        raise ValueError(f"{who}: patch=True needs classes; real labels must be met exactly on every box")
+    if absent:
+        raise ValueError(f"{who}: patch=True needs a teacher; pass teacher=...")
+    right = certified_right(bumps, labels, teacher)
+    if right.all():
+        return None
+    keep = np.flatnonzero(~right)
+    return replace(bumps, lower=bumps.lower[keep], upper=bumps.upper[keep], scores=bumps.scores[keep],
+                   index=bumps.index[keep], members=bumps.members[keep])
+
+
+def certified_right(bumps: Bumps, labels: Labels, teacher: Teacher) -> NDArray[np.bool_]:
+    """Return for which boxes the teacher's bounds certify the right class on the whole box."""
+    network = teacher.to_network()
+    low, high = interval_bounds(network, bumps.lower, bumps.upper)
+    forms = affine_bounds(network, bumps.lower, bumps.upper)
+    low, high = np.maximum(low, forms.lower), np.minimum(high, forms.upper)
+    if labels.outputs == 1:
+        return np.where(bumps.scores > 0, low[:, 0] > 0, high[:, 0] < 0)
+    rows = np.arange(bumps.count)
+    rivals = high.copy()
+    rivals[rows, bumps.index] = -np.inf
+    ahead: NDArray[np.bool_] = low[rows, bumps.index] > rivals.max(axis=1)
+    return ahead

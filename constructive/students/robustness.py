@@ -50,11 +50,11 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float) -> NDA
         bumps = student.bumps
         near = interference(bumps, points, signs, size)
         out[right & ~near] = SAFE
-        if bumps.supports_disjoint:
-            out[right & near] = WRONG
-        else:  # bumps of one label may add up: safe only where no other label's support meets the ball at all
+        if not bumps.supports_disjoint:  # bumps of one label may add up to 1/2 where no single one does
             touched = interference(bumps, points, signs, size, fraction=Fraction(1))
             out[right & ~near & touched] = UNKNOWN
+        if bumps.gap >= 2 * bumps.ramp:  # rival supports are apart: a bump of 1/2 decides, whatever the teacher says
+            out[near] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
     out[rest[_evaluated_wrong(student, points[rest], signs[rest], size)]] = WRONG
     return out

@@ -1,0 +1,133 @@
+"""Robust error of any model on given points, from both sides: attacks below, certificates above.
+
+Data flow: the model decides the route. A two-class student has an exact rule for each point; the nearest-neighbor
+rule has half-distances; any network has affine and interval bounds above and evaluated points below. The gradient
+of a memorizer is exactly 0 at its data, so attacks that follow gradients see nothing there: the evaluated points
+are corners, seeded draws, and steps toward the points of other classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from constructive._checks import as_count, as_norm, as_number, as_points
+from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.linear import affine_bounds
+from constructive.domain import outward_boxes
+from constructive.evidence import Bracket
+from constructive.labels import Labels, clean_labels
+from constructive.network import Network
+from constructive.populations import sample_bracket
+from constructive.students import NearestNeighbor, Student
+from constructive.students.robustness import robust_verdicts
+from constructive.teachers.teacher import Teacher
+
+Array = NDArray[np.float64]
+
+
+def robust_error(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike, y: Any, *, radius: float,
+                 norm: float = math.inf, budget: int = 32, classes: Sequence[Any] | None = None,
+                 rng: np.random.Generator | int = 0) -> Bracket:
+    """Return a bracket of the fraction of points whose closed ball holds a wrong answer of the model.
+
+    X (n, d), y (n,) labels; a tie or a score of exactly 0 is wrong. Lower end: proved errors (a witness was
+    evaluated, or the student's exact rule); upper end: points not proved safe. ``budget``: points tried in each
+    ball of a general network. ``classes`` in the order of the model's outputs, where y does not show all.
+    For l_1 and l_2 balls of a network the bounds are those of the l_inf ball around them. Real labels: the model
+    must return the label exactly on the whole ball. Evidence ENCLOSED.
+    Raises TypeError or ValueError for models and data that do not fit.
+    """
+    return sample_bracket(verdicts(model, X, y, radius=radius, norm=norm, budget=budget, classes=classes, rng=rng))
+
+
+def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike, y: Any, *, radius: float,
+             norm: float = math.inf, budget: int = 32, classes: Sequence[Any] | None = None,
+             rng: np.random.Generator | int = 0) -> NDArray[np.int8]:
+    """Return the verdict on each point: 0 safe, 1 wrong, -1 unknown; arguments as for :func:`robust_error`."""
+    who = "robust_error"
+    size = as_number(radius, who, "radius", at_least=0.0)
+    p = as_norm(norm, who)
+    tries = as_count(budget, who, "budget", at_least=1)
+    if isinstance(model, NearestNeighbor):
+        if model.norm != p:
+            raise ValueError(f"{who}: the nearest-neighbor rule uses norm {model.norm}, asked for {p}")
+        return model.robust_verdicts(X, y, size)
+    if isinstance(model, Student):
+        if p == math.inf and model.recipe.gate == "clip" and model.classes is not None and model.labels.outputs == 1:
+            return robust_verdicts(model, X, y, size)
+        return verdicts(model.to_network(), X, y, radius=size, norm=p, budget=tries,
+                        classes=model.classes if classes is None else classes, rng=rng)
+    if isinstance(model, Teacher):
+        model = model.to_network()
+    if not isinstance(model, Network):
+        raise TypeError(f"{who}: model must be a Network, Student, Teacher or NearestNeighbor, got "
+                        f"{type(model).__name__}; convert it to a Network first")
+    points = as_points(X, who, dimension=model.inputs)
+    labels = clean_labels(y, points.shape[0], who=who, classes=classes)
+    if model.outputs != labels.outputs:
+        raise ValueError(f"{who}: the network has {model.outputs} outputs, {labels.words} need {labels.outputs}")
+    return _network_verdicts(model, points, labels, size, p, tries, np.random.default_rng(rng))
+
+
+def _network_verdicts(network: Network, points: Array, labels: Labels, size: float, p: float, tries: int,
+                      rng: np.random.Generator) -> NDArray[np.int8]:
+    low, high = outward_boxes(points, size)
+    out = np.full(points.shape[0], -1, np.int8)
+    bounds = interval_bounds(network, low, high)
+    out[_right(*bounds, labels)] = 0
+    rest = np.flatnonzero(out < 0)
+    if rest.size and network.dtype == np.float64:
+        forms = affine_bounds(network, low[rest], high[rest])
+        tight = np.maximum(bounds[0][rest], forms.lower), np.minimum(bounds[1][rest], forms.upper)
+        out[rest[_right(*tight, labels.take(rest))]] = 0
+    rest = np.flatnonzero(out < 0)
+    for candidates in _attacks(points, labels, rest, size, p, tries, rng):
+        values = np.asarray(network(candidates), np.float64)
+        out[rest[~_right(values, values, labels.take(rest))]] = 1
+    return out
+
+
+def _right(low: Array, high: Array, labels: Labels) -> NDArray[np.bool_]:
+    """Return where bounds (n, m) of the scores leave only the right answer."""
+    if labels.classes is None:
+        return (low[:, 0] == labels.scores) & (high[:, 0] == labels.scores)
+    if labels.outputs == 1:
+        return np.where(labels.scores > 0, low[:, 0] > 0, high[:, 0] < 0)
+    rows = np.arange(labels.index.size)
+    rivals = high.copy()
+    rivals[rows, labels.index] = -np.inf
+    ahead: NDArray[np.bool_] = low[rows, labels.index] > rivals.max(axis=1)
+    return ahead
+
+
+def _attacks(points: Array, labels: Labels, rest: NDArray[np.int64], size: float, p: float, tries: int,
+             rng: np.random.Generator) -> Any:
+    """Yield candidate points for the open rows: centers, steps toward other classes, corners, draws."""
+    if rest.size == 0:
+        return
+    centers, inner, d = points[rest], size * (1 - 2.0**-40), points.shape[1]
+    yield centers
+    if size == 0.0:
+        return
+    for c in np.unique(labels.scores):
+        others = points[labels.scores == c]
+        k = min(2, others.shape[0])
+        near = cKDTree(others).query(centers, k=k)[1].reshape(rest.size, k)
+        for column in near.T:
+            yield centers + _shortened(others[column] - centers, inner, p)
+    for _ in range(tries):
+        direction = rng.choice((-1.0, 1.0), (rest.size, d)) * (rng.random((rest.size, d)) if rng.random() < 0.5 else 1.0)
+        yield centers + _shortened(direction * 2 * size, inner, p)
+
+
+def _shortened(offset: Array, inner: float, p: float) -> Array:
+    if p == math.inf:
+        return np.clip(offset, -inner, inner)
+    length = np.linalg.norm(offset, ord=p, axis=1, keepdims=True)
+    return offset * np.minimum(1.0, inner / np.maximum(length, np.finfo(float).tiny))

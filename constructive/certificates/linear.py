@@ -1,0 +1,132 @@
+"""First-order enclosures: on each box every unit is an affine function of the inputs, plus or minus a remainder.
+
+Data flow: boxes ``x_j = c_j + rho_j t_j``, t in [-1, 1]^d -> for each unit a form ``center + slope . t +- remainder``
+and an interval -> affine maps act on forms exactly up to rounding; a ReLU whose sign is not fixed is replaced by
+the parallelogram between ``lambda v`` and ``lambda v + gap``, half of the gap going into the remainder. The width
+shrinks with the square of the box, where plain intervals shrink linearly and lose all correlation.
+
+Rounding: a program that adds k products and a bias in any order, fused or not, errs by at most (k + 1) u (|W| m +
+|b|) (to first order; the factor 1.01 covers the rest) when |v| <= m; our own sums err by no more, in three parts.
+Both go into the remainder, so the forms hold for the real network on real points and for the program alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from constructive.certificates.enclosure import cleaned_boxes
+from constructive.network import Network
+
+Array = NDArray[np.float64]
+
+_UNIT = 2.0**-53
+_TINY = 1e-300
+_BLOCK_NUMBERS = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AffineBounds:
+    """Forms ``center + sum_j slope_j t_j +- remainder`` over N boxes, and the bounds they give.
+
+    ``middle`` (N, d) and ``reach`` (N, d): x_j = middle_j + reach_j t_j; ``center`` (N, m), ``slope`` (N, m, d),
+    ``remainder`` (N, m) >= 0; ``lower``, ``upper`` (N, m) the best bounds found, at least as tight as the forms.
+    """
+
+    middle: Array
+    reach: Array
+    center: Array
+    slope: Array
+    remainder: Array
+    lower: Array
+    upper: Array
+
+
+def affine_bounds(network: Network, lower: ArrayLike, upper: ArrayLike) -> AffineBounds:
+    """Return first-order enclosures of the network over N boxes given by finite (N, d) ends.
+
+    They contain the real network's values at real points of the box, and the values a correctly rounding machine
+    returns at floating-point points, in any order of summation. Cost: (d + 5) passes over the nonzeros for each
+    box. Raises ValueError for wrong shapes, NaN, crossed or infinite ends.
+
+    >>> from constructive.network import Network
+    >>> f = Network.build([([[1.0], [-1.0]], [0.0, 1.0]), ([[1.0, 1.0]], None)])
+    >>> bounds = affine_bounds(f, [[0.25]], [[0.75]])
+    >>> bool(bounds.upper[0, 0] - bounds.lower[0, 0] < 1e-14)
+    True
+    """
+    low, high = cleaned_boxes("affine_bounds", network, lower, upper)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError("affine_bounds: box ends must be finite")
+    n, d = low.shape
+    widest = max(network.inputs, *(layer.outputs for layer in network.layers))
+    block = max(1, min(2048, _BLOCK_NUMBERS // (widest * (d + 6))))
+    maps = [(layer.weight.astype(np.float64), abs(layer.weight).astype(np.float64),
+             layer.bias.astype(np.float64)[:, None], _rounding(network, layer)) for layer in network.layers]
+    pieces = [_one_block(maps, low[a:a + block], high[a:a + block]) for a in range(0, n, block)]
+    return AffineBounds(*[np.concatenate(column) for column in zip(*pieces, strict=True)])
+
+
+def _rounding(network: Network, layer: Any) -> Array:
+    """Return for each row the factor of (|W| m + |b|) that covers the program's rounding and ours."""
+    terms = np.diff(layer.weight.indptr)[:, None].astype(np.float64)
+    unit = 2.0**-24 if network.dtype == np.float32 else _UNIT
+    return 1.01 * (terms + 6) * (unit + 4 * _UNIT)
+
+
+def _one_block(maps: list[tuple[Any, Any, Array, Array]], low: Array, high: Array) -> tuple[Array, ...]:
+    n, d = low.shape
+    middle = low + (high - low) / 2
+    reach = np.maximum(high - middle, middle - low)
+    reach = np.where(reach > 0, np.nextafter(reach, np.inf), 0.0)
+    center = middle.T.copy()
+    slope = np.zeros((d, d, n))
+    slope[np.arange(d), np.arange(d)] = reach.T  # slope[j] holds the coefficients of t_j, shape (units, n)
+    remainder = np.zeros((d, n))
+    bottom, top = low.T.copy(), high.T.copy()
+    for k, (weight, magnitude, bias, rounding) in enumerate(maps):
+        center, slope, remainder, bottom, top = _affine(weight, magnitude, bias, rounding, center, slope, remainder,
+                                                        bottom, top)
+        if k + 1 < len(maps):
+            center, slope, remainder, bottom, top = _relu(center, slope, remainder, bottom, top)
+    lower = np.where(np.isnan(bottom), -np.inf, bottom)
+    upper = np.where(np.isnan(top), np.inf, top)
+    return (middle, reach, center.T, slope.transpose(2, 1, 0), remainder.T, lower.T, upper.T)
+
+
+def _affine(weight: Any, magnitude: Any, bias: Array, rounding: Array, center: Array, slope: Array,
+            remainder: Array, bottom: Array, top: Array) -> tuple[Array, ...]:
+    d, units, n = slope.shape
+    spread = np.abs(slope).sum(axis=0)
+    largest = np.maximum(np.abs(center) + spread + remainder, np.maximum(np.abs(bottom), np.abs(top)))
+    half = (top - bottom) / 2
+    mean = bottom + half
+    signed = np.concatenate([center, *slope, mean], axis=1)
+    sizes = np.concatenate([remainder, largest, half], axis=1)
+    moved, scaled = weight @ signed, magnitude @ sizes
+    error = rounding * (scaled[:, n:2 * n] + np.abs(bias)) + _TINY
+    center = moved[:, :n] + bias
+    slope = moved[:, n:(d + 1) * n].reshape(-1, d, n).transpose(1, 0, 2)
+    remainder = scaled[:, :n] + error
+    mean, half = moved[:, (d + 1) * n:] + bias, scaled[:, 2 * n:] + error
+    spread = np.abs(slope).sum(axis=0) + remainder
+    slack = (d + 8) * 2 * _UNIT * (np.abs(center) + spread)
+    bottom = np.maximum(center - spread - slack, mean - half - 4 * _UNIT * (np.abs(mean) + half))
+    top = np.minimum(center + spread + slack, mean + half + 4 * _UNIT * (np.abs(mean) + half))
+    return center, slope, remainder, bottom, top
+
+
+def _relu(center: Array, slope: Array, remainder: Array, bottom: Array, top: Array) -> tuple[Array, ...]:
+    crossing = (bottom < 0) & (top > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chord = np.where(crossing, top / (top - bottom), np.where(bottom >= 0, 1.0, 0.0))
+    chord = np.where(np.isfinite(chord), np.clip(chord, 0.0, 1.0), 1.0)
+    # relu(v) - chord v lies between 0 and its larger value at the two ends
+    gap = np.where(crossing, np.maximum(-chord * bottom, (1 - chord) * top), 0.0)
+    size = np.abs(center) + np.abs(slope).sum(axis=0) + remainder
+    center = chord * center + gap / 2
+    remainder = chord * remainder + gap / 2 + np.where(crossing, 8 * _UNIT * (size + gap), 0.0)
+    return center, chord * slope, remainder, np.maximum(bottom, 0.0), np.maximum(top, 0.0)

@@ -1,0 +1,7 @@
+"""Teachers: explicit networks for smooth targets, and anything else that a student may follow."""
+
+from constructive.teachers.affine import fit_affine
+from constructive.teachers.partition import taylor_bound, taylor_partition
+from constructive.teachers.teacher import Teacher, as_teacher
+
+__all__ = ["Teacher", "as_teacher", "taylor_partition", "taylor_bound", "fit_affine"]

@@ -13,8 +13,8 @@ def clip_gate(lower: float, upper: float) -> Gate:
     """Return ``U - relu(U - L - relu(x - L))`` = min(max(x, L), U) for L = lower, U = upper.
 
     Error = the rounding of U - L to a double, 0 for L = -U. In floating point the value is exactly U wherever
-    x >= U, and exactly L wherever x <= L if U - L is a double, because rounding is monotone; between, up to two
-    roundings. The flat form L + relu(x - L) - relu(x - U) has neither property. Size: depth 3, 2 units,
+    x >= U, and exactly L wherever x <= L if U - L is a double, because rounding is monotone; between, up to
+    two roundings. The flat form L + relu(x - L) - relu(x - U) has neither property. Size: depth 3, 2 units,
     nonzeros = 4 + [L != 0] + [U != 0]. Raises ValueError unless L < U and U - L is finite.
 
     >>> clip_gate(-1.0, 1.0)([[-3.0], [0.25], [2.0]]).ravel().tolist()

@@ -14,14 +14,16 @@ def minimum_gate(k: int) -> Gate:
     """Return min(x_1, ..., x_k) by a balanced tree of ``min(a, b) = a - relu(a - b)``; error 0.
 
     Size: that of :func:`maximum_gate`. In floating point the pair gate returns a exactly when a <= b,
-    otherwise b up to one rounding of a - b: put the value that must survive first. Raises ValueError for k < 1.
+    otherwise b up to one rounding of a - b: put the value that must survive first. Raises ValueError for k <
+    1.
 
     >>> minimum_gate(3)([[2.0, -1.0, 0.5]]).item()
     -1.0
     """
     count = as_count(k, "minimum_gate", "k", at_least=1)
     pair = Network.build([([[1.0, 0.0], [-1.0, 0.0], [1.0, -1.0]], None), ([[1.0, -1.0, -1.0]], None)])
-    return Gate(_tree(count, pair), Fraction(0), space(count), *_size(count), f"the minimum of {count} numbers")
+    return Gate(_tree(count, pair), Fraction(0), space(count), *_size(count),
+                f"the minimum of {count} numbers")
 
 
 def maximum_gate(k: int) -> Gate:
@@ -36,7 +38,8 @@ def maximum_gate(k: int) -> Gate:
     """
     count = as_count(k, "maximum_gate", "k", at_least=1)
     pair = Network.build([([[1.0, 0.0], [-1.0, 0.0], [-1.0, 1.0]], None), ([[1.0, -1.0, 1.0]], None)])
-    return Gate(_tree(count, pair), Fraction(0), space(count), *_size(count), f"the maximum of {count} numbers")
+    return Gate(_tree(count, pair), Fraction(0), space(count), *_size(count),
+                f"the maximum of {count} numbers")
 
 
 def _tree(k: int, pair: Network) -> Network:

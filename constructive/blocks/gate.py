@@ -19,7 +19,8 @@ class Gate:
 
     ``error``: a bound on the largest distance from the function named in ``statement``, over ``domain``, in
     real arithmetic and for the weights *as stored* (a reciprocal or a threshold that no double holds counts);
-    it is 0 for exact gates. ``nonzeros`` and ``units`` come from formulas in the arguments, never from counting.
+    it is 0 for exact gates. ``nonzeros`` and ``units`` come from formulas in the arguments, never from
+    counting.
 
     >>> from constructive.blocks import absolute_gate
     >>> absolute_gate()([[-2.0], [3.0]]).ravel().tolist()

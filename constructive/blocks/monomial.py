@@ -17,9 +17,10 @@ def monomial_gate(factors: int, levels: int) -> Gate:
 
     Error <= (k - 1) 4^-(m+1) for m = levels: a gate adds 4^-(m+1) to the errors of its two factors, which are
     not magnified because all values stay in [-1, 1]. Exactly 0 if a factor is 0. For powers repeat an input,
-    ``gate.network @ select(d, [0, 0, 1])``. Depth 1 + ceil(log2 k) (m + 1). A tree without leftovers (k a power of
-    two) has (k - 1) (6 m + 2) units and (k - 1) (16 m - 8) + 28 k - 42 nonzeros for m >= 2; a factor left over at
-    a level is carried by 2 (m + 1) units. Outside [-1, 1]^k it is false. Raises ValueError for factors < 1.
+    ``gate.network @ select(d, [0, 0, 1])``. Depth 1 + ceil(log2 k) (m + 1). A tree without leftovers (k a
+    power of two) has (k - 1) (6 m + 2) units and (k - 1) (16 m - 8) + 28 k - 42 nonzeros for m >= 2; a factor
+    left over at a level is carried by 2 (m + 1) units. Outside [-1, 1]^k it is false. Raises ValueError for
+    factors < 1.
 
     >>> monomial_gate(3, 6)([[0.5, -1.0, 0.25]]).item()
     -0.125
@@ -40,9 +41,9 @@ def monomial_gate(factors: int, levels: int) -> Gate:
 def _size(k: int, m: int) -> tuple[int, int]:
     """Return (nonzeros, units) of the tree, level by level.
 
-    Reading a value costs its ``price``, the terms of the affine map behind it: 1 for an input, 6 for
-    a product (4 for m < 2), 2 for a carried value. A product reads each of its two factors in 4 units; a carry in 2, and then
-    keeps 2 units for m layers.
+    Reading a value costs its ``price``, the terms of the affine map behind it: 1 for an input, 6 for a
+    product (4 for m < 2), 2 for a carried value. A product reads each of its two factors in 4 units; a carry
+    in 2, and then keeps 2 units for m layers.
     """
     output = 6 if m > 1 else 4
     inner = product_nonzeros(m) - 8 - output

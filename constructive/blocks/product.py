@@ -16,12 +16,13 @@ from constructive.network import Network
 def product_gate(levels: int, magnitude: float = 1.0) -> Gate:
     """Return ``M^2 (f(|x+y| / 2M) - f(|x-y| / 2M))``, f the square gate, M = magnitude: x y on [-M, M]^2.
 
-    Sup error = M^2 4^-(m+1) for m = levels, attained at x = y = M 2^-(m+1); exact whenever x or y is a multiple
-    of M 2^-m, so P(0, y) = 0 and P(+-M, y) = +-M y; |P(x, y)| <= M min(|x|, |y|), so products of factors in
-    [-1, 1] stay there. Size: depth m + 2, 6 m + 2 units and 16 m + 6 nonzeros for m >= 1; 4 and 12 for m = 0.
-    In floating point P(0, y) = 0 bit for bit only if both squares are summed in the same order (or behind a clip
-    to [-M |x|, M |x|]), and P(M, y) = M y only up to rounding unless y has few bits. Outside [-M, M]^2 it
-    is false. Raises ValueError unless magnitude is a power of two: other scales would have to be rounded.
+    Sup error = M^2 4^-(m+1) for m = levels, attained at x = y = M 2^-(m+1); exact whenever x or y is a
+    multiple of M 2^-m, so P(0, y) = 0 and P(+-M, y) = +-M y; |P(x, y)| <= M min(|x|, |y|), so products of
+    factors in [-1, 1] stay there. Size: depth m + 2, 6 m + 2 units and 16 m + 6 nonzeros for m >= 1; 4 and 12
+    for m = 0. In floating point P(0, y) = 0 bit for bit only if both squares are summed in the same order (or
+    behind a clip to [-M |x|, M |x|]), and P(M, y) = M y only up to rounding unless y has few bits. Outside
+    [-M, M]^2 it is false. Raises ValueError unless magnitude is a power of two: other scales would have to be
+    rounded.
 
     >>> product_gate(4)([[0.0, 0.3], [1.0, -0.75], [0.5, 0.25]]).ravel().tolist()
     [0.0, -0.75, 0.125]
@@ -48,7 +49,7 @@ def product_units(levels: int) -> int:
 
 
 def as_power_of_two(value: float, who: str) -> float:
-    """Return the magnitude if it is a power of two between 2^-250 and 2^250; ValueError names the next one."""
+    """Return the magnitude if it is a power of two in 2^-250 .. 2^250; ValueError names the next one."""
     number = as_number(value, who, "magnitude", at_least=2.0**-250, at_most=2.0**250)
     mantissa, exponent = math.frexp(number)
     if mantissa != 0.5:

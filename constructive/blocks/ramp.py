@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from constructive._checks import as_number
 
@@ -34,6 +35,8 @@ def slope_above(width: Fraction) -> float:
 def sum_below(a: float, b: float) -> float:
     """Return the largest double <= a + b."""
     near = a + b
+    if math.isinf(near):
+        return near  # the caller refuses it
     return near if Fraction(near) <= Fraction(a) + Fraction(b) else math.nextafter(near, -math.inf)
 
 
@@ -53,7 +56,7 @@ def interpolated(knots: Knots, t: Fraction) -> Fraction:
     """Return the value at t of the piecewise linear function through increasing knots, constant outside."""
     if t <= knots[0][0]:
         return knots[0][1]
-    for (left, at_left), (right, at_right) in zip(knots, knots[1:], strict=False):
+    for (left, at_left), (right, at_right) in pairwise(knots):
         if t <= right:
             return at_left + (at_right - at_left) * (t - left) / (right - left)
     return knots[-1][1]

@@ -9,8 +9,8 @@ from constructive.blocks.gate import Gate
 from constructive.domain import Box
 from constructive.network import Network
 
-MOST_LEVELS = 500
-"""Weights go down to 4^-levels, which must stay a normal double."""
+MOST_LEVELS = 250
+"""Weights go down to M^2 4^-levels with M >= 2^-250, which must stay a normal double."""
 
 
 def square_gate(levels: int) -> Gate:
@@ -18,16 +18,16 @@ def square_gate(levels: int) -> Gate:
 
     ``0 <= f(x) - x^2 <= 4^-(m+1)``, attained at every odd multiple of 2^-(m+1), and f(x) = x^2 exactly at the
     multiples of 2^-m: f is the interpolation of x^2 there, convex and increasing. All weights are dyadic.
-    Size: depth m + 1, 3 m - 1 units and 8 m - 3 nonzeros for m >= 1; depth 1, no units and 1 nonzero for m = 0.
-    Outside [0, 1] it is false: f(x) is linear there. Raises ValueError unless 0 <= levels <= 500.
-    Source: Yarotsky, arXiv 1610.01145.
+    Size: depth m + 1, 3 m - 1 units and 8 m - 3 nonzeros for m >= 1; depth 1, no units and 1 nonzero for m =
+    0. Outside [0, 1] it is false: f(x) is linear there. Raises ValueError unless 0 <= levels <= 250. Source:
+    Yarotsky, arXiv 1610.01145.
 
     >>> square_gate(3)([[0.5], [0.75], [1.0]]).ravel().tolist()
     [0.25, 0.5625, 1.0]
     """
     m = as_count(levels, "square_gate", "levels", at_most=MOST_LEVELS)
-    return Gate(_sawtooth_chain(m), Fraction(1, 4 ** (m + 1)), Box.cube(1), square_nonzeros(m), square_units(m),
-                "x^2 on [0, 1]")
+    return Gate(_sawtooth_chain(m), Fraction(1, 4 ** (m + 1)), Box.cube(1), square_nonzeros(m),
+                square_units(m), "x^2 on [0, 1]")
 
 
 def square_nonzeros(levels: int) -> int:
@@ -41,8 +41,9 @@ def square_units(levels: int) -> int:
 
 
 def _sawtooth_chain(m: int) -> Network:
-    # Layer s holds p = relu(g), q = relu(g - 1/2) of the tooth g = g_(s-1) in [0, 1], so that g_s = 2 p - 4 q,
-    # and carries r = x - sum_{i < s} g_i / 4^i >= x^2 >= 0 in one unit. In layer 1 r is x itself, that is p.
+    # Layer s holds p = relu(g), q = relu(g - 1/2) of the tooth g = g_(s-1) in [0, 1], so that g_s = 2 p - 4
+    # q, and carries r = x - sum_{i < s} g_i / 4^i >= x^2 >= 0 in one unit. In layer 1 r is x itself, that is
+    # p.
     if m == 0:
         return Network.build([([[1.0]], None)])
     maps: list[tuple[list[list[float]], list[float]]] = [([[1.0], [1.0]], [0.0, -0.5])]

@@ -1,4 +1,4 @@
-"""A step that rises over a band: the difference of two ReLUs, or saturated and therefore exact off the band."""
+"""A step that rises over a band: a difference of two ReLUs, or saturated and so exact off the band."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from constructive.network import Network
 def step_gate(threshold: float, width: float) -> Gate:
     """Return ``(relu(t - a) - relu(t - a - w)) / w`` for a = threshold, w = width: 0 below a, 1 above a + w.
 
-    Error 0 where w is a power of two and a + w is a double; otherwise the exact effect of rounding 1/w and
-    a + w. Size: depth 2, 2 units, nonzeros = 4 + [a != 0] + [a + w != 0]. In floating point the two large ReLUs
+    Error 0 where w is a power of two and a + w is a double; otherwise the exact effect of rounding 1/w and a
+    + w. Size: depth 2, 2 units, nonzeros = 4 + [a != 0] + [a + w != 0]. In floating point the two large ReLUs
     cancel with rounding errors: far above the band the value is 1 only up to rounding. Where an index must be
     an integer use :func:`saturated_step`. Raises ValueError for a width that is not positive or overflows.
 
@@ -33,11 +33,11 @@ def step_gate(threshold: float, width: float) -> Gate:
 
 
 def saturated_step(threshold: float, width: float) -> Gate:
-    """Return ``relu(1 - relu(a + w - t) / w)`` for a = threshold, w = width: the same step, exact off the band.
+    """Return ``relu(1 - relu(a + w - t) / w)`` for a = threshold, w = width: its step, exact off the band.
 
     For every threshold and width the value is exactly 0 for t <= a and exactly 1 for t >= a + w, in real
-    arithmetic and bit for bit in floating point: a + w is rounded down, the slope up. Inside the open band the
-    error is the exact effect of those two roundings, 0 where w is a power of two and a + w a double.
+    arithmetic and bit for bit in floating point: a + w is rounded down, the slope up. Inside the open band
+    the error is the exact effect of those two roundings, 0 where w is a power of two and a + w a double.
     Size: depth 3, 2 units, nonzeros = 4 + [a + w != 0]. Raises as :func:`step_gate`.
 
     >>> saturated_step(0.1, 0.3)([[0.1], [0.4]]).ravel().tolist()
@@ -58,4 +58,5 @@ def saturated_step(threshold: float, width: float) -> Gate:
 
 def _must_be_apart(who: str, a: float, b: float, w: float) -> None:
     if not a < b < float("inf") or b - a < 2.0**-1023:
-        raise ValueError(f"{who}: width={w!r} is lost in rounding beside threshold={a!r}; pass a larger width")
+        raise ValueError(f"{who}: width={w!r} is lost in rounding beside threshold={a!r}; "
+                         "pass a larger width")

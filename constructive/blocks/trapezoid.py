@@ -13,11 +13,11 @@ from constructive.network import Network
 def trapezoid_gate(a: float, b: float, width: float) -> Gate:
     """Return ``(relu(t-a+w) - relu(t-a) - relu(t-b) + relu(t-b-w)) / w``: 1 on [a, b], 0 outside (a-w, b+w).
 
-    Error 0 where w is a power of two and a - w, b + w are doubles; otherwise the exact effect of rounding them
-    and 1/w. Size: depth 2, 4 units, nonzeros = 8 + the number of nonzeros among a - w, a, b, b + w.
-    In floating point four large ReLUs cancel: off the interval the value is 0 only up to rounding. The bump
-    ``relu(1 - (relu(a - t) + relu(t - b)) / w)`` has neither fault. Raises ValueError if a > b or for a width that
-    is not positive or overflows.
+    Error 0 where w is a power of two and a - w, b + w are doubles; otherwise the exact effect of rounding
+    them and 1/w. Size: depth 2, 4 units, nonzeros = 8 + the number of nonzeros among a - w, a, b, b + w. In
+    floating point four large ReLUs cancel: off the interval the value is 0 only up to rounding. The bump
+    ``relu(1 - (relu(a - t) + relu(t - b)) / w)`` has neither fault. Raises ValueError if a > b or for a width
+    that is not positive or overflows.
 
     >>> trapezoid_gate(0.0, 1.0, 0.5)([[-0.25], [0.5], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.0]
@@ -25,7 +25,8 @@ def trapezoid_gate(a: float, b: float, width: float) -> Gate:
     low, high = as_number(a, "trapezoid_gate", "a"), as_number(b, "trapezoid_gate", "b")
     w = as_width(width, "trapezoid_gate")
     ends = _thresholds("trapezoid_gate", low, high, w)
-    network = Network.build([([[1.0]] * 4, [-t for t in ends]), ([[1.0 / w, -1.0 / w, -1.0 / w, 1.0 / w]], None)])
+    slope = 1.0 / w
+    network = Network.build([([[1.0]] * 4, [-t for t in ends]), ([[slope, -slope, -slope, slope]], None)])
     return Gate(network, _rounding_error(ends, w), line(), 8 + nonzero_count(ends), 4,
                 f"the trapezoid that is 1 on [{low!r}, {high!r}] and 0 outside ramps of width {w!r}")
 
@@ -35,7 +36,8 @@ def _thresholds(who: str, low: float, high: float, w: float) -> tuple[float, flo
         raise ValueError(f"{who}: needs a <= b, got a={low!r} > b={high!r}; swap them")
     ends = (low - w, low, high, high + w)
     if not (float("-inf") < ends[0] < low and high < ends[3] < float("inf")):
-        raise ValueError(f"{who}: width={w!r} is lost in rounding beside a={low!r}, b={high!r}; pass a larger width")
+        raise ValueError(f"{who}: width={w!r} is lost in rounding beside a={low!r}, b={high!r}; "
+                         "pass a larger width")
     return ends
 
 

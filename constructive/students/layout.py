@@ -17,7 +17,7 @@ from scipy import sparse
 
 from constructive.labels import Labels
 from constructive.network import Layer, Network
-from constructive.students.boxes import Bumps
+from constructive.students.boxes import Bumps, vanishing
 
 Array = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def teacher_parts(teacher: Network, bound: float) -> list[Part]:
 
 def needs_clamp(bumps: Bumps, labels: Labels) -> bool:
     """Whether equal real labels have boxes closer than a ramp, so that their bumps may add up beyond 1."""
-    return labels.classes is None and bumps.gap_all < bumps.ramp * (1 + (bumps.lower.shape[1] + 3) * 2.0**-53)
+    return labels.classes is None and bumps.gap_all < bumps.ramp * vanishing(bumps.lower.shape[1])
 
 
 def clip_parts(bumps: Bumps, labels: Labels, teacher: Network, bound: float) -> list[Part]:

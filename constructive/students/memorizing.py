@@ -12,7 +12,7 @@ from constructive._checks import as_norm, as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
 from constructive.labels import Labels, clean_labels, power_of_two_above
 from constructive.network import Network
-from constructive.students.boxes import distinct_data, make_bumps, require_radius
+from constructive.students.boxes import Bumps, distinct_data, make_bumps, require_radius
 from constructive.students.patching import left_to_teacher
 from constructive.students.recipes import Recipe, as_recipe
 from constructive.students.student import Student
@@ -46,7 +46,7 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
     who = "memorize"
     points = as_points(X, who)
     labels = clean_labels(y, points.shape[0], who=who, task=task)
-    size = as_number(radius, who, "radius", at_least=0.0)
+    size = as_number(radius, who, "radius", at_least=0.0, at_most=2.0**500)
     p = as_norm(norm, who)
     how = as_recipe(recipe, who)
     if precision != "float64":
@@ -57,13 +57,12 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
         raise ValueError(f"{who}: recipe={how.name!r} has one output, but y has {len(labels.classes or ())} classes;"
                          " use recipe='clip'")
     rows = distinct_data(points, labels, who)
-    kept, kept_labels = points[rows], labels.take(rows)
-    require_radius(kept, kept_labels, size, who)
+    require_radius(points, labels, size, p, who)
     guide = _teacher(teacher, points.shape[1], labels, who)
-    bumps = make_bumps(kept, kept_labels, size, ramp, who=who, packed=how.gate == "product")
+    bumps: Bumps | None = make_bumps(points, labels, rows, size, ramp, who=who, packed=how.gate == "product")
+    amplitude = _amplitude(labels, guide, bumps, points, size, who)
     if how.patch:
-        bumps = left_to_teacher(bumps, kept_labels, guide, teacher is None, who)
-    amplitude = _amplitude(labels, guide, points, size, 1.0 if bumps is None else bumps.ramp)
+        bumps = left_to_teacher(bumps, labels, guide, amplitude, absent=teacher is None, who=who)
     stored, given = np.array(points), np.array(y)
     stored.setflags(write=False)
     given.setflags(write=False)
@@ -84,15 +83,19 @@ def _teacher(teacher: Teacher | Network | None, d: int, labels: Labels, who: str
     return guide
 
 
-def _amplitude(labels: Labels, guide: Teacher, points: Array, radius: float, ramp: float) -> float:
-    """Return B: 1 or the labels' bound for one output; for K scores a power of two above the teacher's range.
+def _amplitude(labels: Labels, guide: Teacher, bumps: Bumps, points: Array, radius: float, who: str) -> float:
+    """Return B: 1 or the labels' bound for one output; for K scores the power of two above the teacher's range.
 
     Clamping scores below their range would damage the teacher's argmax, so B covers the data's bounding box
-    widened by radius + ramp.
+    widened by radius + ramp. Off that box the clamp may act; on the balls the labels hold whatever B is.
     """
     if labels.outputs == 1:
         return labels.bound
-    margin = radius + (ramp if math.isfinite(ramp) else 1.0)
+    margin = radius + bumps.ramp
     low, high = interval_bounds(guide.to_network(), points.min(axis=0)[None, :] - margin,
                                 points.max(axis=0)[None, :] + margin)
-    return max(1.0, power_of_two_above(float(max(np.abs(low).max(), np.abs(high).max()))))
+    largest = float(max(np.abs(low).max(), np.abs(high).max()))
+    if not largest <= 2.0**500:
+        raise ValueError(f"{who}: teacher reaches {largest!r} over the data's bounding box widened by {margin!r}; "
+                         "scores must be bounded by 2**500: rescale the teacher's last layer")
+    return power_of_two_above(largest)

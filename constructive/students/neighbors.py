@@ -79,21 +79,22 @@ class NearestNeighbor:
         wrong = np.zeros(points.shape[0], bool)
         if points.shape[0] == 0:
             return wrong
+        scale = float(np.abs(points).max())
         for c, tree in enumerate(self._trees):
             if tree is None:
                 continue
             k = min(_RIVALS, tree.n)
             near = tree.query(points, k=k, p=self.norm)[1].reshape(points.shape[0], k)
             for column in near.T:
-                moved = points + self._step(tree.data[column] - points, size)
+                moved = points + self._step(tree.data[column] - points, size, scale)
                 distances = self._distances(moved)
                 mine = distances[np.arange(points.shape[0]), own]
-                wrong |= (own != c) & (distances[:, c] <= mine - slack)
+                wrong |= (own != c) & (distances[:, c] < mine - slack)
         return wrong
 
-    def _step(self, offset: Array, size: float) -> Array:
-        """Return the offset shortened into the ball of the norm, a hair inside."""
-        inner = size * (1 - 2.0**-40)
+    def _step(self, offset: Array, size: float, scale: float) -> Array:
+        """Return the offset shortened into the ball of the norm, so far inside that rounding cannot leave it."""
+        inner = max(0.0, size * (1 - 2.0**-40) - 4 * 2.0**-53 * offset.shape[1] * (scale + size))
         if self.norm == math.inf:
             return np.clip(offset, -inner, inner)
         length = np.linalg.norm(offset, ord=self.norm, axis=1, keepdims=True)

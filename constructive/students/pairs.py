@@ -1,7 +1,7 @@
 """Separation: the smallest distance between differently labelled data, exact, with the pair that attains it.
 
-Data flow: points -> sorted along the most spread axis -> a sweep finds the smallest rounded distance -> all pairs
-within its rounding error are compared in rational arithmetic -> the winner, its distance rounded down.
+Data flow: points -> sorted along the most spread axis -> a sweep finds the smallest rounded distance and every pair
+within its rounding error -> these are compared in rational arithmetic -> the winner, its distance rounded down.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from constructive.labels import clean_labels
 
 Array = NDArray[np.float64]
 
-_CANDIDATES = 4096
+_LARGEST = 2.0**500
+"""Coordinates beyond this are refused, so that distances, squares and reciprocals stay finite."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Separation:
     """The full smallest distance between conflicting points, the pair (i < k) that attains it, and the norm.
 
-    ``distance`` is the exact value rounded down to a double, infinity without a conflicting pair. ``evidence``
-    is EXACT, or ENCLOSED where more pairs than could be compared exactly lie within a rounding error.
+    ``distance`` is the exact value rounded down to a double, infinity without a conflicting pair; ``evidence`` is
+    EXACT: near ties were compared in rational arithmetic. Among equals, ``pair`` is the smallest.
     """
 
     distance: float
@@ -43,7 +44,7 @@ def separation(X: ArrayLike, y: Any = None, *, norm: float = math.inf) -> Separa
     X (n, d) finite; labels as in :func:`constructive.memorize`; real labels conflict when their values differ.
     A data set can be memorized robustly at radius r if and only if ``r < distance / 2``. Cost: a sweep with
     early abandon, near n log n in few dimensions and n^2 d at worst; memory O(n d).
-    Raises TypeError and ValueError for data that are not finite numbers of matching shapes.
+    Raises TypeError and ValueError for data that are not finite numbers of matching shapes, or exceed 2^500.
     Source: arXiv:2401.13624 (hypothesis of separated data).
 
     >>> separation([[0.0, 0.0], [1.0, 0.25], [0.5, 0.0]], [0, 1, 0]).distance
@@ -55,17 +56,17 @@ def separation(X: ArrayLike, y: Any = None, *, norm: float = math.inf) -> Separa
     if y is None:
         groups = np.zeros(n, np.int64)
     else:
-        labels = clean_labels(y, n, who="separation")
-        groups = conflict_groups(labels.scores)
-    pair, exact, evidence = closest_conflict(points, groups, p, different=y is not None)
-    if pair is None:
+        groups = conflict_groups(clean_labels(y, n, who="separation").scores)
+    found = closest_conflict(points, groups, p, different=y is not None, who="separation")
+    if found is None:
         return Separation(math.inf, None, Evidence.EXACT, p)
-    return Separation(_root_down(exact) if p == 2.0 else _down(exact), pair, evidence, p)
+    pair, exact = found
+    return Separation(root_down(exact) if p == 2.0 else round_down(exact), pair, Evidence.EXACT, p)
 
 
 def conflict_groups(scores: Array) -> NDArray[np.int64]:
     """Return group numbers, equal exactly where the scores are equal."""
-    groups: NDArray[np.int64] = np.unique(scores, return_inverse=True)[1].astype(np.int64)
+    groups: NDArray[np.int64] = np.unique(scores, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return groups
 
 
@@ -75,70 +76,125 @@ def spread_order(lower: Array) -> tuple[NDArray[np.int64], int]:
     return np.argsort(lower[:, axis], kind="stable"), axis
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sweep:
+    """Boxes sorted along their most spread coordinate, which comes first; ``names`` are the rows they came from.
+
+    The other coordinates follow by spread, so that a sum of gaps exceeds the best one as early as possible.
+    ``slack`` covers twice the rounding error of a distance: 8 (d + 4) units in the last place.
+    """
+
+    lower: Array
+    upper: Array
+    groups: NDArray[np.int64]
+    names: NDArray[np.int64]
+    slack: float
+
+    @staticmethod
+    def of(lower: Array, upper: Array, groups: NDArray[np.int64], scale: float = 1.0) -> _Sweep:
+        columns = np.argsort(-np.ptp(lower, axis=0), kind="stable")
+        order = np.argsort(lower[:, columns[0]], kind="stable")
+        rows = np.ix_(order, columns)
+        return _Sweep(np.ascontiguousarray(lower[rows]) * scale, np.ascontiguousarray(upper[rows]) * scale,
+                      groups[order], order, 1.0 + 8 * 2.0**-53 * (lower.shape[1] + 4))
+
+    @property
+    def block(self) -> int:
+        """Rows handled by one call of a kernel."""
+        return max(256, self.names.size // 64 + 1)
+
+    def closest(self, p: float, different: bool) -> tuple[float, tuple[int, int] | None]:
+        """Return the smallest rounded distance and its pair, the first in sweep order among equals."""
+        from constructive._kernels import in_blocks
+        from constructive._kernels.pairs import closest_pair
+        found: list[tuple[float, int, int]] = []
+        limit = [math.inf]
+
+        def work(start: int, stop: int) -> None:
+            best = closest_pair(self.lower, self.upper, self.groups, p, different, start, stop, limit[0], self.slack)
+            if best[1] >= 0:
+                found.append(best)
+                # Later blocks start just above this, so that each still reports a tie and the choice among
+                # equals does not depend on the threads; a stale value only costs time.
+                limit[0] = min(limit[0], math.nextafter(best[0], math.inf))
+
+        in_blocks(self.names.size, self.block, work)
+        if not found:
+            return math.inf, None
+        distance, i, k = min(found)
+        return float(distance), _ordered(self.names[i], self.names[k])
+
+def _ordered(i: int, k: int) -> tuple[int, int]:
+    return (min(int(i), int(k)), max(int(i), int(k)))
+
+
 def closest_boxes(lower: Array, upper: Array, groups: NDArray[np.int64], p: float, *,
                   different: bool) -> tuple[float, tuple[int, int] | None]:
-    """Return the smallest rounded l_p distance of two boxes (squared for p = 2) and its pair, or (inf, None)."""
+    """Return the smallest rounded l_p distance of two boxes, p = 1 or infinity, and its pair, or (inf, None)."""
+    return _Sweep.of(lower, upper, groups).closest(p, different)
+
+
+def closest_conflict(points: Array, groups: NDArray[np.int64], p: float, *, different: bool,
+                     who: str) -> tuple[tuple[int, int], Fraction] | None:
+    """Return the closest conflicting pair (the smallest among equals) and its exact distance, squared for p = 2.
+
+    None without a conflicting pair. Raises ValueError for coordinates beyond 2^500.
+    """
+    largest = float(np.abs(points).max())
+    if largest > _LARGEST:
+        raise ValueError(f"{who}: X holds {largest!r}; coordinates must be at most 2**500 in size: rescale the data")
+    # squares of small gaps must not underflow: a power of two moves the data up, exactly
+    scale = math.ldexp(1.0, 500 - math.frexp(largest)[1]) if p == 2.0 and 0.0 < largest < 1.0 else 1.0
+    candidates = _candidates(_Sweep.of(points, points, groups, scale), p, different)
+    if not candidates:
+        return None
+    exact, best = min((distance_exact(points[i], points[k], p), (i, k)) for i, k in candidates)
+    return best, exact
+
+
+def _candidates(sweep: _Sweep, p: float, different: bool) -> list[tuple[int, int]]:
+    """Return pairs among which the closest one is: near ties, one of each block where nothing was rounded."""
     from constructive._kernels import in_blocks
-    from constructive._kernels.pairs import closest_pair
-    order, axis = spread_order(lower)
-    low, high, labels = lower[order], upper[order], groups[order]
-    slack = 1.0 + 8 * 2.0**-53 * (lower.shape[1] + 4)
-    found: list[tuple[float, int, int]] = []
+    from constructive._kernels.pairs import closest_points
+    found: list[tuple[float, tuple[int, int]]] = []
     limit = [math.inf]
 
     def work(start: int, stop: int) -> None:
-        best = closest_pair(low, high, labels, axis, p, different, start, stop, limit[0], slack)
-        if best[1] >= 0:
-            found.append(best)
-            limit[0] = min(limit[0], best[0])  # later blocks start from here; a stale value only costs time
+        capacity, count = 64, -1
+        while count < 0:
+            out, distance = np.empty((capacity, 2), np.int64), np.empty(capacity)
+            count, best, exact, i, k = closest_points(sweep.lower, sweep.groups, sweep.names, p, different, start,
+                                                      stop, limit[0], sweep.slack, out, distance)
+            capacity *= 16
+        limit[0] = min(limit[0], best)  # a stale value only costs time: near ties are kept on both sides of it
+        found.extend((d, _ordered(*pair)) for d, pair in zip(distance[:count].tolist(), out[:count], strict=True))
+        if i >= 0:
+            found.append((exact, _ordered(i, k)))
 
-    n = lower.shape[0]
-    in_blocks(n, max(256, n // 64 + 1), work)
-    if not found:
-        return math.inf, None
-    distance, i, k = min(found)
-    a, b = int(order[i]), int(order[k])
-    return float(distance), (min(a, b), max(a, b))
-
-
-def closest_conflict(points: Array, groups: NDArray[np.int64], p: float, *,
-                     different: bool) -> tuple[tuple[int, int] | None, Fraction, Evidence]:
-    """Return the closest conflicting pair, its exact distance (squared for p = 2), and the evidence."""
-    from constructive._kernels.pairs import pairs_within
-    near, pair = closest_boxes(points, points, groups, p, different=different)
-    if pair is None:
-        return None, Fraction(0), Evidence.EXACT
-    order, axis = spread_order(points)
-    # 2 (d + 4) units in the last place cover the rounding of both distances; subnormal gaps are exact
-    slack = 1.0 + 8 * 2.0**-53 * (points.shape[1] + 4)
-    out = np.empty((_CANDIDATES, 2), np.int64)
-    rows = points[order]
-    count = pairs_within(rows, rows, groups[order], axis, p, different, near * slack, slack, out)
-    if count > _CANDIDATES:
-        exact = distance_exact(points[pair[0]], points[pair[1]], p)
-        return pair, exact * (1 - Fraction(8 * (points.shape[1] + 4), 2**53)), Evidence.ENCLOSED
-    candidates = [tuple(sorted((int(order[i]), int(order[k])))) for i, k in out[:count]]
-    exact, best = min((distance_exact(points[i], points[k], p), (i, k)) for i, k in candidates)
-    return best, exact, Evidence.EXACT
+    in_blocks(sweep.names.size, sweep.block, work)
+    return [pair for distance, pair in found if distance <= limit[0] * sweep.slack]
 
 
 def distance_exact(a: Array, b: Array, p: float) -> Fraction:
     """Return ``||a - b||_p`` in rational arithmetic; its square for p = 2."""
-    gaps = [abs(Fraction(float(u)) - Fraction(float(v))) for u, v in zip(a, b, strict=True)]
+    gaps = [abs(Fraction(u) - Fraction(v)) for u, v in zip(a.tolist(), b.tolist(), strict=True)]
     if p == 2.0:
         return sum((g * g for g in gaps), Fraction(0))
     return max(gaps) if p == math.inf else sum(gaps, Fraction(0))
 
 
-def _down(value: Fraction) -> float:
+def round_down(value: Fraction) -> float:
+    """Return the largest double <= value."""
     near = float(value)
     return near if Fraction(near) <= value else math.nextafter(near, -math.inf)
 
 
-def _root_down(square: Fraction) -> float:
-    near = math.sqrt(float(square))
-    while Fraction(near) ** 2 > square:
-        near = math.nextafter(near, -math.inf)
-    while Fraction(math.nextafter(near, math.inf)) ** 2 <= square:
-        near = math.nextafter(near, math.inf)
-    return near
+def root_down(square: Fraction) -> float:
+    """Return the largest double <= sqrt(square), for square >= 0."""
+    if square == 0:
+        return 0.0
+    # an integer root with 64 extra bits, then one exact comparison
+    shift = max(0, 64 + (square.denominator.bit_length() - square.numerator.bit_length()) // 2 + 64)
+    near = round_down(Fraction(math.isqrt((square.numerator << (2 * shift)) // square.denominator), 1 << shift))
+    above = math.nextafter(near, math.inf)
+    return above if Fraction(above) ** 2 <= square else near

@@ -23,7 +23,10 @@ Array = NDArray[np.float64]
 
 def gate_levels(epsilon: float, bound: float) -> int:
     """Return the least depth m >= 1 with ``B 4^-m <= epsilon``."""
-    return max(1, math.ceil(math.log2(bound / epsilon) / 2 - 1e-12))
+    levels = 1
+    while math.ldexp(bound, -2 * levels) > epsilon:
+        levels += 1
+    return levels
 
 
 def paper_parts(bumps: Bumps, teacher: Network, bound: float, levels: int) -> list[Part]:
@@ -118,5 +121,3 @@ def _square(x: Array, levels: int) -> Array:
     left = np.floor(scaled)
     rest = scaled - left
     return (left * left + rest * (2 * left + 1)) * 4.0**-levels
-
-

@@ -8,6 +8,7 @@ wherever such a ball meets the delta-ball. The two sets differ by half a ramp on
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from constructive._checks import as_number, as_points
+from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.linear import affine_bounds
 from constructive.domain import outward_boxes
 from constructive.labels import clean_labels
@@ -27,12 +29,19 @@ Array = NDArray[np.float64]
 SAFE, WRONG, UNKNOWN = 0, 1, -1
 
 
-def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float) -> NDArray[np.int8]:
+def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
+                    teacher_bounds: tuple[Array, Array] | None = None) -> NDArray[np.int8]:
     """Return, for each point, 0 if the student is right on the whole closed l_inf ball, 1 if wrong, -1 unknown.
 
-    Exact for two-class clip students with disjoint supports wherever the teacher's bounds decide its sign on the
-    ball: 1 means a wrong answer of the real network exists in the ball, 0 that none does. Unknown remains where
-    the teacher changes sign in the ball and no evaluated point is wrong. Raises ValueError for other students.
+    X (n, d), y (n,) labels. Where the teacher is right on the whole ball and supports of the other label are
+    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp / 2`` for
+    a bump i of the other label (boxes as rounded; decided in rational arithmetic near equality). A bump of 1/2
+    is an error whatever the teacher says. Where the teacher is wrong at an evaluated point and no bump of the
+    right label exceeds 1/2 there, the student is wrong too. Unknown remains where the teacher changes sign in the
+    ball, or bumps of the other label may add up to 1/2. The verdicts hold for the real gate on the teacher's
+    values, real or as executed. ``teacher_bounds``: bounds (n,), (n,) of the teacher over the closed balls, the
+    caller's to vouch for; by default first-order enclosures. Raises ValueError for other students.
+    Source: arXiv:2401.13624 for the setting; the rule is ours.
     """
     who = "robust_verdicts"
     if student.recipe.gate != "clip" or student.labels.classes is None or student.labels.outputs != 1:
@@ -41,46 +50,50 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float) -> NDA
     size = as_number(delta, who, "delta", at_least=0.0)
     signs = clean_labels(y, points.shape[0], who=who, classes=student.labels.classes).scores
     low, high = outward_boxes(points, size)
-    forms = affine_bounds(student.teacher.to_network(), low, high)
-    right = np.where(signs > 0, forms.lower[:, 0] > 0, forms.upper[:, 0] < 0)
+    t_low, t_high = _teacher_bounds(student, low, high) if teacher_bounds is None else teacher_bounds
+    right = np.where(signs > 0, np.asarray(t_low) > 0, np.asarray(t_high) < 0)
     out = np.full(points.shape[0], UNKNOWN, np.int8)
-    if student.bumps is None:
-        out[right] = SAFE
-    else:
+    out[right] = SAFE
+    if student.bumps is not None:
         bumps = student.bumps
-        near = interference(bumps, points, signs, size)
-        out[right & ~near] = SAFE
-        if not bumps.supports_disjoint:  # bumps of one label may add up to 1/2 where no single one does
-            touched = interference(bumps, points, signs, size, fraction=Fraction(1))
-            out[right & ~near & touched] = UNKNOWN
-        if bumps.gap >= 2 * bumps.ramp:  # rival supports are apart: a bump of 1/2 decides, whatever the teacher says
-            out[near] = WRONG
+        if not bumps.supports_disjoint:  # rivals may add up to 1/2 where no single one does: no support may be met
+            out[interference(bumps, points, signs, size, fraction=1)] = UNKNOWN
+        out[interference(bumps, points, signs, size, fraction=Fraction(1, 2))] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
-    out[rest[_evaluated_wrong(student, points[rest], signs[rest], size)]] = WRONG
+    out[rest[_wrong_somewhere(student, points[rest], signs[rest], size)]] = WRONG
     return out
 
 
-def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
-                 fraction: Fraction = Fraction(1, 2)) -> NDArray[np.bool_]:
-    """Return for which points the delta-ball comes within fraction * ramp (l_1, closed) of a box of another label.
+def _teacher_bounds(student: Student, low: Array, high: Array) -> tuple[Array, Array]:
+    """Return bounds (n,), (n,) of a one-score teacher over boxes (n, d)."""
+    network = student.teacher.to_network()
+    forms, plain = affine_bounds(network, low, high), interval_bounds(network, low, high)
+    return np.maximum(forms.lower, plain[0])[:, 0], np.minimum(forms.upper, plain[1])[:, 0]
 
-    Decided in rational arithmetic where rounding could matter. ``fraction`` in (0, 1].
+
+def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
+                 fraction: Fraction | int = Fraction(1, 2)) -> NDArray[np.bool_]:
+    """Return for which points (n, d) the delta-ball comes within fraction * ramp, in l_1, of a box of another label.
+
+    ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= fraction * ramp``, closed; decided in rational arithmetic where
+    rounding could matter. The mean over a sample estimates the interference probability at radius + delta.
     """
-    low, high = outward_boxes(bumps.lower, 0.0)
-    grown = Bumps(low - delta, high + delta, bumps.scores, bumps.index, bumps.members,
-                  bumps.ramp * float(fraction) * (1 + 2.0**-40) + 2.0**-40 * (1 + delta + np.abs(low).max()),
-                  bumps.gap, bumps.gap_all)
+    ratio = Fraction(fraction)
+    reach = float(bumps.ramp * ratio)
+    size = max(float(np.abs(points).max()), float(np.abs(bumps.lower).max()), float(np.abs(bumps.upper).max())) + delta
+    error = 16 * 2.0**-53 * points.shape[1] * (size + reach)  # of the distances below, with room to spare
+    grown = replace(bumps, lower=bumps.lower - delta, upper=bumps.upper + delta, ramp=reach + 2 * error)
     starts, bump, _ = active(grown, points)
     which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
     rival = bumps.scores[bump] != signs[which]
     which, bump = which[rival], bump[rival]
-    gaps = np.maximum(np.maximum(bumps.lower[bump] - points[which] - delta, points[which] - delta - bumps.upper[bump]), 0)
-    distance, reach = gaps.sum(axis=1), bumps.ramp * float(fraction)
-    scale = np.abs(points).max(initial=0.0) + max(np.abs(bumps.lower).max(), np.abs(bumps.upper).max()) + delta
-    error = 8 * 2.0**-53 * points.shape[1] * (scale + reach)
+    centers = points[which]
+    gaps = np.maximum(bumps.lower[bump] - centers, centers - bumps.upper[bump])
+    distance = np.maximum(gaps - delta, 0.0).sum(axis=1)
     hit = distance + error < reach
     for pair in np.flatnonzero(np.abs(distance - reach) <= error):
-        hit[pair] = _distance_exact(bumps, int(bump[pair]), points[which[pair]], delta) <= Fraction(bumps.ramp) * fraction
+        exact = _distance_exact(bumps, int(bump[pair]), centers[pair], delta)
+        hit[pair] = exact <= Fraction(bumps.ramp) * ratio
     near = np.zeros(points.shape[0], bool)
     near[which[hit]] = True
     return near
@@ -93,21 +106,29 @@ def _distance_exact(bumps: Bumps, k: int, x: Array, delta: float) -> Fraction:
     return total
 
 
-def _evaluated_wrong(student: Student, points: Array, signs: Array, delta: float) -> NDArray[np.bool_]:
-    """Evaluate the student at the center, the corners and toward rival boxes; True where an answer is wrong.
+def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float) -> NDArray[np.bool_]:
+    """Return where a point of the ball is proved wrong: teacher wrong, and no more than 1/2 of its own label there.
 
-    Scores closer to 0 than any rounding of the gate are not counted, so that a wrong answer is the real network's.
+    Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most 1/2 in
+    sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
     """
     wrong = np.zeros(points.shape[0], bool)
     if points.shape[0] == 0:
         return wrong
-    inner, d = delta * (1 - 2.0**-40), points.shape[1]
-    steps = [np.zeros(d)]
-    steps += [inner * np.where((np.arange(d) + k) % 2 == 0, s, t)
-              for k in range(min(d, 2)) for s, t in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-    margin = 2.0**-40 * (1 + student.teacher.to_network().size.magnitude * 2.0**-10)
-    for step in steps:
-        wrong |= signs * student(points + step)[:, 0] <= -margin
+    low, high = outward_boxes(points, delta)
+    low, high = np.minimum(np.nextafter(low, np.inf), points), np.maximum(np.nextafter(high, -np.inf), points)
+    columns = np.arange(points.shape[1])
+    patterns = [columns % 2 == 0, columns % 2 == 1, columns >= 0, columns < 0]
+    for moved in [points, *[np.where(pattern, low, high) for pattern in patterns]]:
+        t_low, t_high = _teacher_bounds(student, moved, moved)
+        misled = np.where(signs > 0, t_high <= 0, t_low >= 0)
+        if student.bumps is not None:
+            starts, bump, height = active(student.bumps, moved)
+            which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
+            height = np.where(student.bumps.scores[bump] == signs[which], height, 0.0)
+            # a height errs by a few units in the last place for each coordinate
+            misled &= np.bincount(which, height, points.shape[0]) < 0.5 - 2.0**-40
+        wrong |= misled
     return wrong
 
 
@@ -116,18 +137,20 @@ def unavoidable(X_train: ArrayLike, y_train: Any, radius: float, X: ArrayLike, y
     """Return for which points every network that memorizes the data at this radius is wrong within delta.
 
     Point x with label y: some datum with another label has ``||x - x_i||_inf <= delta + radius``, so the two
-    closed balls meet, and there the network says y_i. Near ties are decided in rational arithmetic.
+    closed balls meet, and there the network says y_i. Labels of ``y`` must occur in ``y_train``. Near ties are decided in rational arithmetic.
     """
     who = "unavoidable"
     data = as_points(X_train, who, "X_train")
     labels = clean_labels(y_train, data.shape[0], who=who)
+    if labels.classes is None:
+        raise ValueError(f"{who}: needs classes, got real labels; pass integer or string labels")
     points = as_points(X, who, dimension=data.shape[1])
     index = clean_labels(y, points.shape[0], who=who, classes=labels.classes).index
     reach = Fraction(as_number(delta, who, "delta", at_least=0.0)) + Fraction(
         as_number(radius, who, "radius", at_least=0.0))
     met = np.zeros(points.shape[0], bool)
     error = 8 * 2.0**-53 * (np.abs(points).max() + np.abs(data).max() + float(reach))
-    for c in range(len(labels.classes or ())):
+    for c in range(len(labels.classes)):
         rows = np.flatnonzero(labels.index == c)
         todo = np.flatnonzero(index != c)
         if rows.size == 0 or todo.size == 0:

@@ -67,6 +67,7 @@ class Student:
             raise ValueError(f"Student: x has shape {points.shape}, its last axis must have length {d}")
         rows = np.ascontiguousarray(points.reshape(-1, d))
         out = self._scores(rows)
+        out[np.isnan(rows).any(axis=1)] = np.nan  # as in the network; no bump notices a NaN by itself
         return out.reshape(*points.shape[:-1], out.shape[1])
 
     def _scores(self, rows: Array) -> Array:
@@ -132,7 +133,10 @@ class Student:
 
     @property
     def size(self) -> Size:
-        """The size by formula: from the number of boxes, the labels and the teacher's size, not by counting."""
+        """The size by formula: from the number of boxes, the labels and the teacher's size, not by counting.
+
+        ``distinct`` and ``magnitude`` depend on the values themselves and are taken from the arrays of the formula.
+        """
         if self.bumps is None:
             return self.teacher.to_network().size
         parts = self._parts()

@@ -151,19 +151,18 @@ def upper_end(terms: Any, m: int, single: bool) -> Any:
         return best
     # rule: every order is exact
     bits = 16777216.0 if single else 9007199254740992.0
-    if positives > 0:
-        grid, grid_all = np.inf, np.inf
-        for i in range(m):
-            t = terms[i]
-            if t == -np.inf:
-                continue
-            low = lowest_bit(t)
-            grid_all = min(grid_all, low)
-            if t > 0.0:
-                grid = min(grid, low)
-        best = min(best, _exact_sum(terms, m, grid_all, True, bits))
-        if grid > grid_all:
-            best = min(best, _exact_sum(terms, m, grid, False, bits))
+    grid, grid_all = np.inf, np.inf
+    for i in range(m):
+        t = terms[i]
+        if t == -np.inf:
+            continue
+        low = lowest_bit(t)
+        grid_all = min(grid_all, low)
+        if t > 0.0:
+            grid = min(grid, low)
+    best = min(best, _exact_sum(terms, m, grid_all, True, bits))
+    if positives > 0 and grid > grid_all:
+        best = min(best, _exact_sum(terms, m, grid, False, bits))
     # rule: the general rounding bound, for the program's sum and for ours
     largest = _MAX32 if single else _MAX64
     if magnitude < 0.5 * largest:

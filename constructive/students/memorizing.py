@@ -59,10 +59,11 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
     rows = distinct_data(points, labels, who)
     require_radius(points, labels, size, p, who)
     guide = _teacher(teacher, points.shape[1], labels, who)
-    bumps: Bumps | None = make_bumps(points, labels, rows, size, ramp, who=who, packed=how.gate == "product")
-    amplitude = _amplitude(labels, guide, bumps, points, size, who)
+    boxes = make_bumps(points, labels, rows, size, ramp, who=who, packed=how.gate == "product")
+    amplitude = _amplitude(labels, guide, boxes, points, size, who)
+    bumps: Bumps | None = boxes
     if how.patch:
-        bumps = left_to_teacher(bumps, labels, guide, amplitude, absent=teacher is None, who=who)
+        bumps = left_to_teacher(boxes, labels, guide, amplitude, absent=teacher is None, who=who)
     stored, given = np.array(points), np.array(y)
     stored.setflags(write=False)
     given.setflags(write=False)

@@ -144,7 +144,8 @@ def closest_conflict(points: Array, groups: NDArray[np.int64], p: float, *, diff
     if largest > _LARGEST:
         raise ValueError(f"{who}: X holds {largest!r}; coordinates must be at most 2**500 in size: rescale the data")
     # squares of small gaps must not underflow: a power of two moves the data up, exactly
-    scale = math.ldexp(1.0, 500 - math.frexp(largest)[1]) if p == 2.0 and 0.0 < largest < 1.0 else 1.0
+    small = p == 2.0 and 0.0 < largest < 1.0
+    scale = math.ldexp(1.0, min(1000, 500 - math.frexp(largest)[1])) if small else 1.0
     candidates = _candidates(_Sweep.of(points, points, groups, scale), p, different)
     if not candidates:
         return None

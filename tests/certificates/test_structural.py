@@ -1,0 +1,185 @@
+"""The structural certificate: bumps found in shuffled weights, bounds equal to those of plain propagation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from oracles import box_points, machine_values, nudged
+
+from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.structural import find_bumps, structural_bounds
+from constructive.network import Layer, Network
+
+Array = NDArray[np.float64]
+
+
+def lattice(rng: np.random.Generator, n: int, d: int) -> tuple[Array, Array]:
+    """Return n cubes of half-side 0.2 round distinct lattice points, at least 0.6 apart."""
+    side = int(np.ceil(n ** (1 / d))) + 1
+    cells = rng.permutation(side**d)[:n]
+    centers = np.array(np.unravel_index(cells, (side,) * d), float).T
+    return centers - 0.2, centers + 0.2
+
+
+def dyadic(rng: np.random.Generator, *shape: int) -> Array:
+    """Return weights with few bits: sums are then exact in any order, and can be compared with ==."""
+    return rng.integers(-8, 9, shape) / 8.0
+
+
+def bump_network(rng: np.random.Generator, lower: Array, upper: Array, *, teacher: int = 0,
+                 shuffle: bool = True, dtype: type = np.float64) -> Network:
+    """Return a difference of two rectified sums of bumps (ramp 1/4), with a dyadic teacher in one of them."""
+    n, d = lower.shape
+    faces = np.zeros((n * 2 * d, d))
+    offsets = np.zeros(n * 2 * d)
+    for i in range(n):
+        for j in range(d):
+            faces[2 * d * i + 2 * j, j], offsets[2 * d * i + 2 * j] = -1.0, lower[i, j]
+            faces[2 * d * i + 2 * j + 1, j], offsets[2 * d * i + 2 * j + 1] = 1.0, -upper[i, j]
+    first = np.vstack([faces, dyadic(rng, teacher, d)])
+    first_bias = np.concatenate([offsets, dyadic(rng, teacher)])
+    second = np.zeros((n + teacher, 2 * d * n + teacher))
+    second[:n, : 2 * d * n] = np.kron(np.eye(n), np.full((1, 2 * d), -4.0))
+    second[n:, 2 * d * n:] = dyadic(rng, teacher, teacher)
+    second_bias = np.concatenate([np.ones(n), dyadic(rng, teacher)])
+    third = np.zeros((2, n + teacher))
+    third[0, :n] = rng.integers(1, 9, n) / 8.0
+    third[1, :n] = rng.integers(1, 9, n) / 8.0
+    third[0, n:] = dyadic(rng, teacher)
+    fourth = np.array([[1.0, -1.0]])
+    if shuffle:
+        a, b = rng.permutation(first.shape[0]), rng.permutation(n + teacher)
+        first, first_bias, second = first[a], first_bias[a], second[:, a]
+        second, second_bias, third = second[b], second_bias[b], third[:, b]
+    return Network.build([(first, first_bias), (second, second_bias), (third, None), (fourth, None)], dtype)
+
+
+def dyadic_boxes(rng: np.random.Generator, n: int, d: int) -> tuple[Array, Array]:
+    lower, upper = lattice(rng, n, d)
+    return np.floor(lower * 64) / 64, np.ceil(upper * 64) / 64
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 1), (20, 2), (30, 3), (12, 5)])
+def test_the_boxes_are_read_from_shuffled_weights(n: int, d: int) -> None:
+    rng = np.random.default_rng(n)
+    lower, upper = dyadic_boxes(rng, n, d)
+    pattern = find_bumps(bump_network(rng, lower, upper, teacher=5))
+    assert pattern is not None
+    found = sorted(map(tuple, np.hstack([pattern.lower, pattern.upper]).tolist()))
+    assert found == sorted(map(tuple, np.hstack([lower, upper]).tolist()))
+    assert (pattern.support_lower <= pattern.lower - 0.25).all()
+    assert (pattern.support_upper >= pattern.upper + 0.25).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 1), (20, 2), (30, 3), (12, 5)])
+def test_without_a_teacher_the_bounds_equal_plain_propagation(n: int, d: int, dtype: type) -> None:
+    rng = np.random.default_rng(n)
+    lower, upper = lattice(rng, n, d)
+    network = bump_network(rng, lower, upper, dtype=dtype)
+    grow = rng.choice([-0.1, 0.0, 0.05, 0.4], (n, 1))
+    structural = structural_bounds(network, lower - grow, upper + grow)
+    plain = interval_bounds(network, lower - grow, upper + grow)
+    assert structural is not None
+    assert (structural[0] == plain[0]).all()
+    assert (structural[1] == plain[1]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(7, 1), (20, 2), (12, 5)])
+def test_with_a_teacher_the_bounds_contain_plain_propagation(n: int, d: int, dtype: type) -> None:
+    rng = np.random.default_rng(n)
+    lower, upper = dyadic_boxes(rng, n, d)
+    network = bump_network(rng, lower, upper, teacher=6, dtype=dtype)
+    structural, plain = structural_bounds(network, lower, upper), interval_bounds(network, lower, upper)
+    assert structural is not None
+    assert (structural[0] <= plain[0]).all()
+    assert (structural[1] >= plain[1]).all()
+
+
+def test_one_box_sees_the_teacher_as_plain_propagation_does() -> None:
+    rng = np.random.default_rng(0)
+    lower, upper = dyadic_boxes(rng, 9, 2)
+    network = bump_network(rng, lower, upper, teacher=6)
+    for i in range(9):
+        structural = structural_bounds(network, lower[i], upper[i])
+        assert structural is not None
+        assert structural[0] == interval_bounds(network, lower[i], upper[i])[0]
+        assert structural[1] == interval_bounds(network, lower[i], upper[i])[1]
+
+
+def test_every_program_stays_inside() -> None:
+    rng = np.random.default_rng(1)
+    lower, upper = lattice(rng, 15, 2)
+    network = bump_network(rng, lower, upper, teacher=4)
+    bounds = structural_bounds(network, lower - 0.2, upper + 0.2)
+    assert bounds is not None
+    for i in range(15):
+        values = machine_values(network, box_points(lower[i] - 0.2, upper[i] + 0.2, 100, rng), rng)
+        assert (bounds[0][i] <= values).all()
+        assert (values <= bounds[1][i]).all()
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    rng = np.random.default_rng(2)
+    lower, upper = lattice(rng, 20, 2)
+    plain, mixed = (
+        structural_bounds(bump_network(np.random.default_rng(3), lower, upper, shuffle=shuffle), lower, upper)
+        for shuffle in (False, True)
+    )
+    assert plain is not None
+    assert mixed is not None
+    assert (plain[0] == mixed[0]).all()
+    assert (plain[1] == mixed[1]).all()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Network.build([([[1.0]], None)]),
+        Network.build([([[1.0], [-1.0]], None), ([[-1.0, -1.0]], [1.0])]),
+        Network.build([([[1.0, 1.0]], None), ([[-1.0]], [1.0]), ([[1.0]], None)]),
+        Network.build([([[1.0]], None), ([[1.0]], [1.0]), ([[1.0]], None)]),
+        Network.build([([[1.0]], None), ([[-1.0]], [-1.0]), ([[1.0]], None)]),
+    ],
+    ids=["affine", "two maps", "two coordinates", "rising", "negative bias"],
+)
+def test_there_is_no_answer_without_bumps(network: Network) -> None:
+    assert find_bumps(network) is None
+    zeros = np.zeros((2, network.inputs))
+    assert structural_bounds(network, zeros, zeros + 1.0) is None
+
+
+def test_any_moved_weight_on_a_path_to_the_boxes_changes_the_bounds() -> None:
+    rng = np.random.default_rng(4)
+    lower, upper = lattice(rng, 6, 2)
+    network = bump_network(rng, lower, upper)
+    query = lower - 0.03, upper + 0.03  # every ramp is entered and none is left, so every face matters
+    bounds = structural_bounds(network, *query)
+    assert bounds is not None
+    for layer in range(network.depth):
+        entries = network.layers[layer].weight.nnz
+        for entry in rng.choice(entries, min(6, entries), replace=False).tolist():
+            other = structural_bounds(nudged(network, layer, entry, lambda v: 1.0625 * v), *query)
+            assert other is not None
+            assert (other[0] != bounds[0]).any() or (other[1] != bounds[1]).any()
+
+
+def test_a_bump_that_reaches_into_a_foreign_box_is_seen() -> None:
+    rng = np.random.default_rng(5)
+    lower, upper = dyadic_boxes(rng, 9, 2)
+    network = bump_network(rng, lower, upper)
+    bounds = structural_bounds(network, lower, upper)
+    assert bounds is not None
+    assert (bounds[0] == bounds[1]).all()  # constants, since supports and boxes are disjoint
+    layers = list(network.layers)
+    bias = layers[0].bias.copy()
+    bias[3] = bias[3] - 1.0  # one face moves outward by 1, over its neighbors
+    layers[0] = Layer.build(layers[0].weight, bias)
+    other = structural_bounds(Network(tuple(layers)), lower, upper)
+    plain = interval_bounds(Network(tuple(layers)), lower, upper)
+    assert other is not None
+    assert (other[0] == plain[0]).all()
+    assert (other[1] == plain[1]).all()
+    assert (other[0] != bounds[0]).any()

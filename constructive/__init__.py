@@ -1,3 +1,82 @@
-"""Explicit ReLU networks that provably fit every training label on a ball, and checks that a machine can repeat."""
+"""Explicit ReLU networks that provably fit every training label on a ball, and checks that a machine can repeat.
+
+In reading order: ask how far apart the data are, choose a smooth teacher, memorize the data, certify the student,
+measure its robust error, verify the theorems behind it. Names load on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "separation": "constructive.students",
+    "memorize": "constructive.students",
+    "taylor_partition": "constructive.teachers",
+    "fit_affine": "constructive.teachers",
+    "certify": "constructive.certificates.training",
+    "sup_error": "constructive.certificates.sup_error",
+    "robust_error": "constructive.risk",
+    "verify": "constructive.verification",
+    "Network": "constructive.network",
+    "Student": "constructive.students",
+    "Recipe": "constructive.students",
+    "NearestNeighbor": "constructive.students",
+    "Teacher": "constructive.teachers",
+    "Bracket": "constructive.evidence",
+    "Evidence": "constructive.evidence",
+    "Verdict": "constructive.evidence",
+    "Report": "constructive.evidence",
+    "Table": "constructive.evidence",
+    "judge": "constructive.evidence",
+    "exactly": "constructive.evidence",
+}
+_MODULES = ("targets", "theorems", "blocks", "calculus", "students", "populations", "risk",
+            "plotting", "report", "testing")
+
+__all__ = [*_HOME, *_MODULES]
+
+if TYPE_CHECKING:
+    from constructive import (
+        blocks,
+        calculus,
+        plotting,
+        populations,
+        report,
+        risk,
+        students,
+        targets,
+        testing,
+        theorems,
+    )
+    from constructive.certificates.sup_error import sup_error
+    from constructive.certificates.training import certify
+    from constructive.evidence import Bracket, Evidence, Report, Table, Verdict, exactly, judge
+    from constructive.network import Network
+    from constructive.risk import robust_error
+    from constructive.students import (
+        NearestNeighbor,
+        Recipe,
+        Student,
+        memorize,
+        separation,
+    )
+    from constructive.teachers import Teacher, fit_affine, taylor_partition
+    from constructive.verification import verify
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"constructive.{name}")
+    else:
+        raise AttributeError(f"module 'constructive' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

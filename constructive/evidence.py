@@ -196,6 +196,45 @@ class Report:
         return worst([check.verdict for check in self.checks])
 
 
+def compare(observed: Bracket, stated: float, relation: str) -> Verdict:
+    """Return the verdict on ``truth <relation> stated`` for a truth that lies in the bracket.
+
+    Sampled evidence can refute (its informative end is a value that occurred) but never confirm.
+
+    >>> compare(Bracket(0.0, 0.1), 0.2, "<=").value
+    'confirmed'
+    """
+    if relation == "==":
+        holds, fails = observed.lower == observed.upper == stated, not observed.lower <= stated <= observed.upper
+    elif relation == "<=":
+        holds, fails = observed.upper <= stated, observed.lower > stated
+    else:
+        holds, fails = observed.lower >= stated, observed.upper < stated
+    if fails:
+        return Verdict.REFUTED
+    if observed.evidence is Evidence.SAMPLED:
+        return Verdict.CONSISTENT
+    return Verdict.CONFIRMED if holds else Verdict.UNDECIDED
+
+
+def judge(claim: str, observed: Bracket, relation: str, limit: float, formula: str = "") -> Check:
+    """Return the check of ``observed <relation> limit``, with its tightness where it is an inequality.
+
+    ``relation`` "==", "<=" or ">="; ``formula`` says in words or symbols where the limit comes from.
+
+    >>> judge("nothing lost", Bracket(0.0, 0.0), "==", 0.0).verdict.value
+    'confirmed'
+    """
+    verdict = compare(observed, limit, relation)
+    tightness = None
+    end = observed.upper if relation == "<=" else observed.lower
+    if relation != "==" and limit != 0.0 and math.isfinite(limit) and math.isfinite(end):
+        tightness = end / limit
+    note = "the bracket is too wide: raise the budget of the measure" if verdict is Verdict.UNDECIDED else ""
+    words = f" ({formula})" if formula else ""
+    return Check(claim, f"{relation} {limit:.6g}{words}", observed, verdict, tightness, 1, note)
+
+
 def versions() -> dict[str, str]:
     """Return the versions on which a report rests: this library, Python, numpy, scipy, numba.
 

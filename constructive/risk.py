@@ -18,7 +18,6 @@ from scipy.spatial import cKDTree
 
 from constructive._checks import as_count, as_norm, as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
-from constructive.certificates.linear import affine_bounds
 from constructive.domain import outward_boxes
 from constructive.evidence import Bracket
 from constructive.labels import Labels, clean_labels
@@ -26,7 +25,8 @@ from constructive.network import Network
 from constructive.populations import sample_bracket
 from constructive.students import NearestNeighbor, Student
 from constructive.students.robustness import robust_verdicts
-from constructive.teachers.teacher import Teacher
+from constructive.teachers.ranges import range_on_boxes
+from constructive.teachers.teacher import Teacher, as_teacher
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,12 @@ def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike,
         return model.robust_verdicts(X, y, size)
     if isinstance(model, Student):
         if p == math.inf and model.recipe.gate == "clip" and model.classes is not None and model.labels.outputs == 1:
-            return robust_verdicts(model, X, y, size)
+            points = as_points(X, who, dimension=model.X.shape[1])
+            below, above = range_on_boxes(model.teacher, *outward_boxes(points, size))
+            return robust_verdicts(model, points, y, size, (below[:, 0], above[:, 0]))
         return verdicts(model.to_network(), X, y, radius=size, norm=p, budget=tries,
                         classes=model.classes if classes is None else classes, rng=rng)
+    guide = model if isinstance(model, Teacher) else None
     if isinstance(model, Teacher):
         model = model.to_network()
     if not isinstance(model, Network):
@@ -72,20 +75,18 @@ def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike,
     labels = clean_labels(y, points.shape[0], who=who, classes=classes)
     if model.outputs != labels.outputs:
         raise ValueError(f"{who}: the network has {model.outputs} outputs, {labels.words} need {labels.outputs}")
-    return _network_verdicts(model, points, labels, size, p, tries, np.random.default_rng(rng))
+    return _network_verdicts(model, guide, points, labels, size, p, tries, np.random.default_rng(rng))
 
 
-def _network_verdicts(network: Network, points: Array, labels: Labels, size: float, p: float, tries: int,
-                      rng: np.random.Generator) -> NDArray[np.int8]:
+def _network_verdicts(network: Network, guide: Teacher | None, points: Array, labels: Labels, size: float,
+                      p: float, tries: int, rng: np.random.Generator) -> NDArray[np.int8]:
     low, high = outward_boxes(points, size)
     out = np.full(points.shape[0], -1, np.int8)
-    bounds = interval_bounds(network, low, high)
+    if network.dtype == np.float64:
+        bounds = range_on_boxes(guide or as_teacher(network), low, high)
+    else:
+        bounds = interval_bounds(network, low, high)
     out[_right(*bounds, labels)] = 0
-    rest = np.flatnonzero(out < 0)
-    if rest.size and network.dtype == np.float64:
-        forms = affine_bounds(network, low[rest], high[rest])
-        tight = np.maximum(bounds[0][rest], forms.lower), np.minimum(bounds[1][rest], forms.upper)
-        out[rest[_right(*tight, labels.take(rest))]] = 0
     rest = np.flatnonzero(out < 0)
     for candidates in _attacks(points, labels, rest, size, p, tries, rng):
         values = np.asarray(network(candidates), np.float64)

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from constructive._checks import as_norm, as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.exact import exact_interval_bounds
-from constructive.certificates.linear import affine_bounds
+from constructive.certificates.linear import refined_bounds
 from constructive.certificates.structural import structural_bounds
 from constructive.domain import outward_boxes
 from constructive.evidence import Bracket, Evidence, Verdict
@@ -30,8 +30,8 @@ from constructive.network import Network
 Array = NDArray[np.float64]
 
 METHODS = ("auto", "structural", "interval", "affine", "exact")
-_AFFINE_BUDGET = 4096
-"""Boxes handed to the slower affine forms before the rest is left undecided."""
+_AFFINE_BUDGET = 1 << 14
+"""Boxes, parts included, handed to the slower affine forms before the rest is left undecided."""
 _WITNESS_CORNERS = 64
 
 
@@ -165,33 +165,42 @@ def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
     """Return bounds over all boxes and how many boxes each method decided."""
     n = low.shape[0]
     out_low, out_high = np.full((n, network.outputs), -np.inf), np.full((n, network.outputs), np.inf)
-    certified = []
-    stages = ("structural", "interval", "affine") if method == "auto" else (method,)
-    for stage in stages:
+    certified: dict[str, int] = {}
+    for stage, pieces in _stages(method, network):
         todo = np.flatnonzero(~goal.right(out_low, out_high))
-        if method == "auto" and stage == "affine":
-            todo = todo[:_AFFINE_BUDGET] if network.dtype == np.float64 else todo[:0]
+        if method == "auto":
+            todo = todo[: _AFFINE_BUDGET // pieces ** network.inputs] if stage == "affine" else todo
         if todo.size == 0:
-            break
-        found = _one_method(network, low[todo], high[todo], stage)
+            continue
+        found = _one_method(network, low[todo], high[todo], stage, pieces)
         if found is None:
             continue
         out_low[todo] = np.maximum(out_low[todo], found[0])
         out_high[todo] = np.minimum(out_high[todo], found[1])
         decided = int(goal.right(out_low[todo], out_high[todo]).sum())
         if decided:
-            certified.append((stage, decided))
-    return out_low, out_high, tuple(certified)
+            certified[stage] = certified.get(stage, 0) + decided
+    return out_low, out_high, tuple(certified.items())
 
 
-def _one_method(network: Network, low: Array, high: Array, stage: str) -> tuple[Array, Array] | None:
+def _stages(method: str, network: Network) -> tuple[tuple[str, int], ...]:
+    """Return the methods in order of cost, affine forms on ever finer parts of the boxes."""
+    finer = tuple(("affine", pieces) for pieces in (1, 2, 4, 8))
+    if method == "affine":
+        return finer
+    if method != "auto":
+        return ((method, 1),)
+    return (("structural", 1), ("interval", 1), *(finer if network.dtype == np.float64 else ()))
+
+
+def _one_method(network: Network, low: Array, high: Array, stage: str,
+                pieces: int) -> tuple[Array, Array] | None:
     if stage == "structural":
         return structural_bounds(network, low, high)
     if stage == "interval":
         return interval_bounds(network, low, high)
     if stage == "affine":
-        forms = affine_bounds(network, low, high)
-        return forms.lower, forms.upper
+        return refined_bounds(network, low, high, pieces)
     exact_low, exact_high = exact_interval_bounds(network, low, high)
     # A rational that no double holds is rounded outward; equal ends that a double holds stay equal.
     down = [[v if (v := float(f)) <= f else math.nextafter(v, -math.inf) for f in row] for row in exact_low]

@@ -2,6 +2,7 @@
 
 from constructive.teachers.affine import fit_affine
 from constructive.teachers.partition import taylor_bound, taylor_partition
+from constructive.teachers.ranges import range_on_boxes
 from constructive.teachers.teacher import Teacher, as_teacher
 
-__all__ = ["Teacher", "as_teacher", "taylor_partition", "taylor_bound", "fit_affine"]
+__all__ = ["Teacher", "as_teacher", "taylor_partition", "taylor_bound", "fit_affine", "range_on_boxes"]

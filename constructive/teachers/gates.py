@@ -99,18 +99,18 @@ class Stack:
     def fold(self, n: int, left: int, m: int, *, last: bool, scale: float) -> None:
         """Push the products of the features of coordinate left - 1 with the n^left values behind them.
 
-        P(u, g) = sq(|u + g| / 2) - sq(|u - g| / 2) for u in [0, 1], g in [-1, 1]. Units before: the features of
-        the coordinates 0..left-1, then g + 1. Nonzeros for each of G = n^left gates: 12 to open, 5 + 5 for the
-        first level, 14 for the second, 16 for each further one; carried features one each per layer.
+        P(u, g) = sq(|u + g| / 2) - sq(|u - g| / 2) for u in [0, 1], g in [-1, 1], then clip(P, -u, u): the same
+        number in real arithmetic, but a gate with u = 0 returns 0 bit for bit, and bounds see it. Units before:
+        the features of the coordinates 0..left-1, then g + 1. Nonzeros for each of G = n^left gates: 12 to open,
+        10 for the first level, 14 for the second, 16 for each further one, 7 (5 if m = 1) and 2 to clip, 2 to
+        close; carried features one each per layer.
         """
-        gates = n**left
-        total = left * n + gates
-        u = sparse.kron(np.ones((n ** (left - 1), 1)), sparse.eye_array(n)) @ _pick(total, (left - 1) * n, n)
-        g = _pick(total, left * n, gates)
-        kept = (left - 1) * n
-        keep = _pick(total, 0, kept) if kept else None
-        blocks = [sparse.csr_array(b) for b in (u + g, -u - g, u - g, g - u)]
-        weight = sparse.vstack([keep, *blocks] if kept else blocks)
+        gates, kept = n**left, left * n
+        total = kept + gates
+        own = sparse.kron(np.ones((n ** (left - 1), 1)), sparse.eye_array(n))  # gates read their feature
+        u = own @ _pick(total, (left - 1) * n, n)
+        g = _pick(total, kept, gates)
+        weight = sparse.vstack([_pick(total, 0, kept), u + g, -u - g, u - g, g - u])
         sign = np.repeat([-1.0, 1.0, 1.0, -1.0], gates)
         self.push(weight, np.concatenate([np.zeros(kept), sign]), kept + 12 * gates)
         one = sparse.eye_array(2 * gates)
@@ -130,13 +130,23 @@ class Stack:
         step = 4.0**-m
         square = [(1 - 2 * step) * one, 4 * step * one] if m == 1 else [-2 * step * one, 4 * step * one, one]
         product = sparse.hstack([sparse.eye_array(gates), -sparse.eye_array(gates)]) @ sparse.hstack(square)
-        reads = 4 if m == 1 else 6
-        joined = sparse.kron(sparse.eye_array(n ** (left - 1)), np.ones((1, n))) @ product
+        feature = own @ _pick(kept, (left - 1) * n, n)
+        keep = sparse.eye_array(kept)
+        # q = relu(P + u), z = relu(2 u - q), and u - z is P clipped to [-u, u]
+        self.push(sparse.block_array([[keep, None], [feature, product]]), np.zeros(kept + gates),
+                  kept + (5 if m == 1 else 7) * gates)
+        self.push(sparse.block_array([[keep, None], [2 * feature, -sparse.eye_array(gates)]]),
+                  np.zeros(kept + gates), kept + 2 * gates)
+        add = sparse.kron(sparse.eye_array(n ** (left - 1)), np.ones((1, n)))
+        close = sparse.hstack([add @ feature, -add])
         if last:
-            self.push(scale * joined, np.zeros(1), reads * gates)
+            self.push(scale * close, np.zeros(1), 2 * gates)
             return
         # halve: sums of products are at most 5/4 of the scale, the next scale is twice as large
-        self._carry_and(kept, joined * 0.5, np.ones(n ** (left - 1)), reads * gates + n ** (left - 1))
+        rest = (left - 1) * n
+        self.push(sparse.vstack([_pick(total, 0, rest), 0.5 * close]),
+                  np.concatenate([np.zeros(rest), np.ones(n ** (left - 1))]),
+                  rest + 2 * gates + n ** (left - 1))
 
     def read_out(self, rows: Any, bias: Array) -> None:
         """Push the output map of a one-dimensional teacher."""

@@ -8,14 +8,13 @@ verification plants one for every record and counts how many are caught.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from constructive.evidence import Bracket, Check, Evidence, Report, Source, Verdict
+from constructive.evidence import Bracket, Check, Report, Source, judge
 
 Instance = Mapping[str, Any]
 
@@ -51,35 +50,16 @@ class Claim:
 
     def check(self, network: Any, instance: Instance) -> Check:
         """Return the claim checked on one network and instance."""
-        observed, stated = self.measure(network, instance), float(self.limit(**instance))
-        verdict = compare(observed, stated, self.relation)
-        tightness = None
-        if self.relation != "==" and stated != 0.0 and math.isfinite(stated) and math.isfinite(observed.upper):
-            tightness = (observed.upper if self.relation == "<=" else observed.lower) / stated
-        note = "the bracket is too wide: raise the budget of the measure" if verdict is Verdict.UNDECIDED else ""
-        return Check(self.name, f"{self.relation} {stated:.6g} ({self.formula})", observed, verdict, tightness,
-                     1, note)
+        return judge(self.name, self.measure(network, instance), self.relation, float(self.limit(**instance)),
+                     self.formula)
 
 
-def compare(observed: Bracket, stated: float, relation: str) -> Verdict:
-    """Return the verdict on ``truth <relation> stated`` for a truth that lies in the bracket.
-
-    Sampled evidence can refute (its informative end is a value that occurred) but never confirm.
-
-    >>> compare(Bracket(0.0, 0.1), 0.2, "<=").value
-    'confirmed'
-    """
-    if relation == "==":
-        holds, fails = observed.lower == observed.upper == stated, not observed.lower <= stated <= observed.upper
-    elif relation == "<=":
-        holds, fails = observed.upper <= stated, observed.lower > stated
-    else:
-        holds, fails = observed.lower >= stated, observed.upper < stated
-    if fails:
-        return Verdict.REFUTED
-    if observed.evidence is Evidence.SAMPLED:
-        return Verdict.CONSISTENT
-    return Verdict.CONFIRMED if holds else Verdict.UNDECIDED
+def _named(instance: Any) -> dict[str, Any]:
+    if instance is None:
+        return {}
+    if isinstance(instance, Mapping):
+        return dict(instance)
+    return {f.name: getattr(instance, f.name) for f in fields(instance)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +86,12 @@ class Theorem:
         """Return the object that the theorem promises for these named values."""
         return self.construct(**instance)
 
-    def check(self, network: Any, instance: Instance | None = None, /, **named: Any) -> Report:
+    def check(self, network: Any, instance: Any = None, /, **named: Any) -> Report:
         """Return a report on any network of the right kind: ours, yours, or a broken one.
 
-        The instance is a mapping of named values, or the values themselves as keywords.
+        The instance is a mapping of named values, a dataclass with such fields, or the values as keywords.
         """
-        values = {**(instance or {}), **named}
+        values = {**_named(instance), **named}
         checks = tuple(claim.check(network, values) for claim in self.claims if claim.where(**values))
         return Report(self.name, checks, source=self.source, notes=(self.statement,))
 

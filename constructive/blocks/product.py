@@ -19,10 +19,10 @@ def product_gate(levels: int, magnitude: float = 1.0) -> Gate:
     Sup error = M^2 4^-(m+1) for m = levels, attained at x = y = M 2^-(m+1); exact whenever x or y is a
     multiple of M 2^-m, so P(0, y) = 0 and P(+-M, y) = +-M y; |P(x, y)| <= M min(|x|, |y|), so products of
     factors in [-1, 1] stay there. Size: depth m + 2, 6 m + 2 units and 16 m + 6 nonzeros for m >= 1; 4 and 12
-    for m = 0. In floating point P(0, y) = 0 bit for bit only if both squares are summed in the same order (or
-    behind a clip to [-M |x|, M |x|]), and P(M, y) = M y only up to rounding unless y has few bits. Outside
-    [-M, M]^2 it is false. Raises ValueError unless magnitude is a power of two: other scales would have to be
-    rounded.
+    for m = 0. In floating point P(0, y) = 0 and P(M, y) = M y hold only up to rounding: the last row adds the
+    terms of both squares one by one. A clip to [-M |x|, M |x|] behind the gate, which changes nothing in real
+    arithmetic, makes the zero exact. Outside [-M, M]^2 all this is false. Raises ValueError unless magnitude
+    is a power of two: other scales would have to be rounded.
 
     >>> product_gate(4)([[0.0, 0.3], [1.0, -0.75], [0.5, 0.25]]).ravel().tolist()
     [0.0, -0.75, 0.125]

@@ -37,28 +37,31 @@ class Family:
     def witness(self, s: float, t: float) -> Difference | None:
         """Return a point where members s and t differ, both values exact, or None: the family collapsed there.
 
-        Candidates lie between the supports of the two members, on every face of the boxes (at most 4096 of
-        them); None means that none of them tells the members apart, as happens where the teacher gives each box
-        its own label all around. It is a report, not a proof of equality.
+        Candidates lie over every face of the boxes (of up to 4096 / 2d boxes), between the supports of the two
+        members and closer and closer to the face: where the teacher is not y_i there, ``f = y_i +- (B -+ y_i) theta
+        / ramp`` at a small distance theta. None means that no candidate tells the members apart, as happens where
+        the teacher gives each box its own label all around. It is a report, not a proof of equality.
         """
         if s == t:
             raise ValueError(f"witness: s and t are both {s!r}; pass two different parameters")
         first, second = self.member(s), self.member(t)
-        points = self._candidates(0.5 * min(first.ramp, second.ramp) + 0.5 * max(first.ramp, second.ramp))
-        gaps = np.abs(first(points) - second(points)).max(axis=-1)
-        if not gaps.max() > 0:
-            return None
+        narrow, wide = sorted((first.ramp, second.ramp))
         f, g = first.to_network(), second.to_network()
-        for i in np.argsort(-gaps)[:16]:
-            a, b = f.exact(points[i].tolist()), g.exact(points[i].tolist())
-            if a != b:
-                return Difference(points[i], a, b)
+        for distance in (narrow / 2 + wide / 2, *(narrow * 4.0**-k for k in (0.5, 2, 4, 8))):
+            points = self._candidates(distance)
+            gaps = np.abs(first(points) - second(points)).max(axis=-1)
+            for i in np.argsort(-gaps)[:4]:
+                if gaps[i] == 0.0:
+                    break
+                a, b = f.exact(points[i].tolist()), g.exact(points[i].tolist())
+                if a != b:
+                    return Difference(points[i], a, b)
         return None
 
     def _candidates(self, distance: float) -> Array:
         bumps = self.student.bumps
         if bumps is None:
-            return self.student.X[:1]
+            raise ValueError("Family: every datum is left to the teacher, there are no bumps to vary")
         m, d = bumps.lower.shape
         rows = np.unique(np.linspace(0, m - 1, max(1, min(m, _TRIALS // (2 * d)))).astype(int))
         centers = (bumps.lower[rows] + bumps.upper[rows]) / 2

@@ -18,10 +18,10 @@ _RIVALS = 4
 
 
 class NearestNeighbor:
-    """Predict the label of the nearest datum in the l_1, l_2 or l_inf norm; classes only.
+    """Predict the label of the nearest datum in the l_1, l_2 or l_inf norm; every distinct label is a class.
 
     On its own data it is right on every ball of radius below separation / 2. Memory: all n d coordinates.
-    Raises ValueError for real labels.
+    Raises TypeError or ValueError for data and labels as :func:`constructive.memorize` does.
 
     >>> NearestNeighbor([[0.0], [1.0]], ["a", "b"]).predict([[0.2]]).tolist()
     ['a']

@@ -16,7 +16,7 @@ import pytest
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"_kernels", "_checks"}),
-    frozenset({"evidence", "domain", "network"}),
+    frozenset({"evidence", "domain", "network", "labels"}),
     frozenset({"calculus", "certificates", "exact"}),
     frozenset({"blocks", "tangent"}),
     frozenset({"targets", "teachers", "ridge", "nearinit", "features"}),

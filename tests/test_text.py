@@ -72,19 +72,33 @@ def test_the_examples_in_docstrings_run(path: Path) -> None:
     assert result.failed == 0
 
 
+def run_blocks(path: Path) -> dict[str, object]:
+    """Run the python blocks of a page one after the other, as a reader would; return what they define."""
+    blocks = python_blocks(path.read_text(encoding="utf-8"))
+    assert blocks, f"{path.name} has no python block"
+    namespace: dict[str, object] = {"__name__": path.stem}
+    for number, block in enumerate(blocks, start=1):
+        exec(compile(block, f"{path.name}, python block {number}", "exec"), namespace)
+    return namespace
+
+
 def test_the_examples_in_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = python_blocks((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    assert blocks
-    namespace: dict[str, object] = {"__name__": "readme"}
-    for number, block in enumerate(blocks, start=1):
-        exec(compile(block, f"README.md, python block {number}", "exec"), namespace)
+    namespace = run_blocks(REPOSITORY / "README.md")
     # A reader hands these to pytest; defining them would check nothing.
     tests = [value for name, value in namespace.items() if name.startswith("test_")]
     assert tests
     for test in tests:
         assert callable(test)
         test()
+
+
+@pytest.mark.parametrize("page", ["index.md", "tour.md"])
+def test_the_examples_in_the_documentation_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_blocks(REPOSITORY / "docs" / page)
 
 
 def test_the_quickstart_is_short() -> None:

@@ -1,8 +1,8 @@
 """Closest pairs of differently labelled points or boxes: a sweep along one axis with early abandon.
 
-Rows are sorted by ``lower[:, 0]`` before the call, so the inner loop stops as soon as the gap along that axis alone
-exceeds the best distance found. Every distance is the rounded value of the formula; the callers widen by the
-rounding error and decide near ties in rational arithmetic.
+Rows are sorted by ``lower[:, 0]`` before the call, so the inner loop stops as soon as the gap along that axis
+alone exceeds the best distance found. Every distance is the rounded value of the formula; the callers widen
+by the rounding error and decide near ties in rational arithmetic.
 """
 
 from __future__ import annotations
@@ -85,14 +85,14 @@ def exact_distance(points: Any, i: int, k: int, p: Any) -> bool:
 
 
 @kernel
-def closest_points(points: Any, labels: Any, names: Any, p: Any, different: bool, start: int, stop: int, limit: Any,
-                   slack: Any, out: Any, out_distance: Any) -> Any:
+def closest_points(points: Any, labels: Any, names: Any, p: Any, different: bool, start: int, stop: int,
+                   limit: Any, slack: Any, out: Any, out_distance: Any) -> Any:
     """Find the closest pair start <= i < stop, i < k, and all that rounding cannot tell from it.
 
-    Pairs whose rounded distance carries an error and is at most slack times the smallest one seen are written to
-    out (capacity, 2), some farther ones too; of those without an error only the best is kept, ties to the smallest
-    pair of ``names``. Returns (count, smallest rounded distance, exact distance, i, k); i = -1 if no pair of that
-    kind was seen, count = -1 if out is too small. Rows must be sorted by ``points[:, 0]``.
+    Pairs whose rounded distance carries an error and is at most slack times the smallest one seen are written
+    to out (capacity, 2), some farther ones too; of those without an error only the best is kept, ties to the
+    smallest pair of ``names``. Returns (count, smallest rounded distance, exact distance, i, k); i = -1 if no
+    pair of that kind was seen, count = -1 if out is too small. Rows must be sorted by ``points[:, 0]``.
     """
     count, best = 0, limit
     exact, exact_i, exact_k = np.inf, -1, -1
@@ -110,7 +110,8 @@ def closest_points(points: Any, labels: Any, names: Any, p: Any, different: bool
             best = min(best, distance)
             a, b = min(names[i], names[k]), max(names[i], names[k])
             if exact_distance(points, i, k, p):
-                if distance < exact or (distance == exact and (a < exact_i or (a == exact_i and b < exact_k))):
+                first = a < exact_i or (a == exact_i and b < exact_k)
+                if distance < exact or (distance == exact and first):
                     exact, exact_i, exact_k = distance, a, b
                 continue
             if count == out.shape[0]:
@@ -128,9 +129,9 @@ def closest_points(points: Any, labels: Any, names: Any, p: Any, different: bool
 
 
 @kernel
-def closest_pair(lower: Any, upper: Any, labels: Any, p: Any, different: bool, start: int, stop: int, limit: Any,
-                 slack: Any) -> Any:
-    """Return (distance, i, k) of the first closest pair with start <= i < stop, i < k, below limit; -1 if none.
+def closest_pair(lower: Any, upper: Any, labels: Any, p: Any, different: bool, start: int, stop: int,
+                 limit: Any, slack: Any) -> Any:
+    """Return (distance, i, k) of the first closest pair, start <= i < stop, i < k, below limit; -1 if none.
 
     ``different``: only pairs with different labels count. Rows must be sorted by ``lower[:, 0]``.
     """
@@ -155,8 +156,8 @@ def active_bumps(points: Any, order: Any, key: Any, widest: Any, axis: int, lowe
                  fill: bool, counts: Any, bump: Any, value: Any) -> None:
     """Find the bumps that are positive at each point: count them, or fill their numbers and values.
 
-    A bump is ``1 - dist_1(x, box) / ramp`` where positive. ``order`` sorts the boxes by ``lower[:, axis]`` and
-    ``key`` holds those ends less the ramp. On filling, ``counts`` holds the running starts.
+    A bump is ``1 - dist_1(x, box) / ramp`` where positive. ``order`` sorts the boxes by ``lower[:, axis]``
+    and ``key`` holds those ends less the ramp. On filling, ``counts`` holds the running starts.
     """
     d = points.shape[1]
     for q in range(points.shape[0]):

@@ -8,5 +8,5 @@ from constructive.students.recipes import Recipe
 from constructive.students.robustness import robust_verdicts, unavoidable
 from constructive.students.student import Student
 
-__all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference", "NearestNeighbor",
-           "robust_verdicts", "unavoidable"]
+__all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference",
+           "NearestNeighbor", "robust_verdicts", "unavoidable"]

@@ -1,8 +1,8 @@
-"""From data to boxes: merge duplicates, round outward, and choose a ramp that the machine's arithmetic respects.
+"""From data to boxes: merge duplicates, round outward, choose a ramp that the machine's arithmetic respects.
 
-The thresholds are rounded outward *first* and every condition is tested on the rounded boxes, with a slack for the
-rounding of the bump itself. Testing the raw separation is not enough: near coordinate 1e6 the rounded boxes are
-closer than the points say.
+The thresholds are rounded outward *first* and every condition is tested on the rounded boxes, with a slack
+for the rounding of the bump itself. Testing the raw separation is not enough: near coordinate 1e6 the rounded
+boxes are closer than the points say.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _UNIT = 2.0**-53
 class Bumps:
     """The bumps of a student: boxes (m, d) rounded outward, their scores (m,), the ramp, the data they serve.
 
-    ``index`` (m,) class numbers; ``members`` (m,) the first datum of each bump, a row of X. ``gap`` is the smallest l_1 distance
-    between conflicting boxes, ``gap_all`` between any two boxes (rounded down; infinity without pairs).
+    ``index`` (m,) class numbers; ``members`` (m,) the first datum of each bump, a row of X. ``gap`` is the
+    smallest l_1 distance between conflicting boxes, ``gap_all`` between any two boxes (rounded down; infinity
+    without pairs).
     """
 
     lower: Array
@@ -59,8 +60,9 @@ class Bumps:
 def vanishing(dimension: int) -> float:
     """Return the factor c such that the machine's bump is 0 wherever the l_1 distance reaches ``c * ramp``.
 
-    ``1 + (d + 3) u``: one unit for each addition of the bump, three for the difference, 1/ramp and the product;
-    one more, rounded up to a double, for multiplying by c. Any order of summation, with or without fused steps.
+    ``1 + (d + 3) u``: one unit for each addition of the bump, three for the difference, 1/ramp and the
+    product; one more, rounded up to a double, for multiplying by c. Any order of summation, with or without
+    fused steps.
     """
     return 1.0 + 2 * math.ceil((dimension + 4) / 2) * _UNIT
 
@@ -97,10 +99,11 @@ def require_radius(points: Array, labels: Labels, radius: float, norm: float, wh
     if found is None or 2 * Fraction(radius) < found[1]:
         return
     (i, k), exact = found
-    inside = "" if norm == math.inf else f" (the l_{norm:.0f} balls are covered by l_inf boxes of the same radius)"
+    inside = "" if norm == math.inf else f" (l_{norm:.0f} balls are covered by l_inf boxes of that radius)"
     raise ValueError(
-        f"{who}: radius={radius!r} needs l_inf separation > {2 * radius!r}, but X[{i}] (label {_label(labels, i)!r}) "
-        f"and X[{k}] (label {_label(labels, k)!r}) are {round_down(exact)!r} apart{inside}; "
+        f"{who}: radius={radius!r} needs l_inf separation > {2 * radius!r}, but X[{i}] "
+        f"(label {_label(labels, i)!r}) and X[{k}] (label {_label(labels, k)!r}) are "
+        f"{round_down(exact)!r} apart{inside}; "
         f"pass radius < {round_down(exact / 2)!r}")
 
 
@@ -108,15 +111,17 @@ def make_bumps(points: Array, labels: Labels, rows: NDArray[np.int64], radius: f
                who: str, packed: bool = False) -> Bumps:
     """Return bumps for the distinct, admissible data ``points[rows]`` with the given or the default ramp.
 
-    Default: half the smallest l_1 distance between conflicting rounded boxes (between any two, where all boxes
-    are disjoint), less the slack, rounded down to a power of two; 1 without a conflicting pair. ``packed`` asks
-    for the l_inf distance between any two boxes instead, as the published construction does. Raises ValueError
-    if boxes of different labels touch after rounding, or for a ramp that is too wide or has no finite reciprocal.
+    Default: half the smallest l_1 distance between conflicting rounded boxes (between any two, where all
+    boxes are disjoint), less the slack, rounded down to a power of two; 1 without a conflicting pair.
+    ``packed`` asks for the l_inf distance between any two boxes instead, as the published construction does.
+    Raises ValueError if boxes of different labels touch after rounding, or for a ramp that is too wide or has
+    no finite reciprocal.
     """
     kept = labels.take(rows)
     lower, upper = outward_boxes(points[rows], radius)
     groups = conflict_groups(kept.scores)
-    # a rounded l_1 distance exceeds the real one by at most d units in the last place; three more for this line
+    # a rounded l_1 distance exceeds the real one by at most d units in the last place; three more for this
+    # line
     shrink = 1.0 - (points.shape[1] + 4) * _UNIT
     gap, pair = _closest(lower, upper, groups, rows, 1.0, True)
     gap_all, pair_all = _closest(lower, upper, groups, rows, 1.0, False)
@@ -128,8 +133,8 @@ def make_bumps(points: Array, labels: Labels, rows: NDArray[np.int64], radius: f
         legal, pair = _closest(lower, upper, groups, rows, math.inf, False)
         if legal == 0.0:
             i, k = pair_all or (0, 0)
-            raise ValueError(f"{who}: the published recipe needs every two boxes disjoint, but those of X[{i}] "
-                             f"and X[{k}] meet; pass a smaller radius or recipe='clip'")
+            raise ValueError(f"{who}: the published recipe needs every two boxes disjoint, but those of "
+                             f"X[{i}] and X[{k}] meet; pass a smaller radius or recipe='clip'")
         legal, usual = legal * (1.0 - 2 * _UNIT), legal * (1.0 - 2 * _UNIT)
     else:
         legal, usual = gap, gap if gap_all == 0.0 else min(gap, gap_all)
@@ -155,20 +160,21 @@ def _default_ramp(gap: float, need: float, pair: tuple[int, int] | None, who: st
         return 1.0
     width = math.ldexp(0.5, math.frexp(gap / 2 / need)[1])
     if width < 2.0**-1021:
-        raise ValueError(f"{who}: the boxes of X[{pair[0]}] and X[{pair[1]}] are only {gap!r} apart, so that 1/ramp "
-                         "overflows; rescale the data or pass a smaller radius")
+        raise ValueError(f"{who}: the boxes of X[{pair[0]}] and X[{pair[1]}] are only {gap!r} apart, so that "
+                         "1/ramp overflows; rescale the data or pass a smaller radius")
     return width
 
 
 def _given_ramp(ramp: float, gap: float, need: float, pair: tuple[int, int] | None, who: str) -> float:
     width = as_number(ramp, who, "ramp", above=0.0)
     if width < 2.0**-1021:
-        raise ValueError(f"{who}: ramp={width!r} is too narrow: 1/ramp must not overflow; pass ramp >= 2**-1021")
+        raise ValueError(f"{who}: ramp={width!r} is too narrow: 1/ramp must not overflow; "
+                         "pass ramp >= 2**-1021")
     if width > 2.0**500:
         raise ValueError(f"{who}: ramp={width!r} must be <= 2**500")
     if width * need > gap:
         largest = gap / need * (1 - 4 * _UNIT)
         i, k = pair or (0, 0)
-        raise ValueError(f"{who}: ramp={width!r} is too wide: the rounded boxes of X[{i}] and X[{k}] are {gap!r} "
-                         f"apart; pass ramp <= {largest!r}")
+        raise ValueError(f"{who}: ramp={width!r} is too wide: the rounded boxes of X[{i}] and X[{k}] are "
+                         f"{gap!r} apart; pass ramp <= {largest!r}")
     return width

@@ -35,12 +35,13 @@ class Family:
         return self.student.family(t)
 
     def witness(self, s: float, t: float) -> Difference | None:
-        """Return a point where members s and t differ, both values exact, or None: the family collapsed there.
+        """Return a point where members s and t differ, both values exact; None: the family collapsed there.
 
-        Candidates lie over every face of the boxes (of up to 4096 / 2d boxes), between the supports of the two
-        members and closer and closer to the face: where the teacher is not y_i there, ``f = y_i +- (B -+ y_i) theta
-        / ramp`` at a small distance theta. None means that no candidate tells the members apart, as happens where
-        the teacher gives each box its own label all around. It is a report, not a proof of equality.
+        Candidates lie over every face of the boxes (of up to 4096 / 2d boxes), between the supports of the
+        two members and closer and closer to the face: where the teacher is not y_i there, ``f = y_i +- (B -+
+        y_i) theta / ramp`` at a small distance theta. None means that no candidate tells the members apart,
+        as happens where the teacher gives each box its own label all around. It is a report, not a proof of
+        equality.
         """
         if s == t:
             raise ValueError(f"witness: s and t are both {s!r}; pass two different parameters")

@@ -1,9 +1,10 @@
 """The clip gate, layer by layer: bumps and teacher become one chain of weights.
 
-Data flow: boxes -> faces -> bumps -> aggregates (two envelopes, or one mass for each class) beside the teacher's
-layers -> the gate ``min(max(teacher, lower envelope), upper envelope)`` -> output. Every number on a memorized box
-is a sum of at most two nonzero terms, or of terms on one grid, so the label comes out bit for bit in any order of
-summation. The same pieces carry their size as formulas of the instance (:class:`Part`), never counted.
+Data flow: boxes -> faces -> bumps -> aggregates (two envelopes, or one mass for each class) beside the
+teacher's layers -> the gate ``min(max(teacher, lower envelope), upper envelope)`` -> output. Every number on
+a memorized box is a sum of at most two nonzero terms, or of terms on one grid, so the label comes out bit for
+bit in any order of summation. The same pieces carry their size as formulas of the instance (:class:`Part`),
+never counted.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def ramps(bumps: Bumps) -> Part:
 def envelopes(scores: Array, bound: float) -> Part:
     """Return relu(2B - sum (B + y) G) and relu(2B - sum (B - y) G).
 
-    These are B minus the lower and B plus the upper envelope; the ReLU clamps overlapping equal signs for free.
-    Nonzeros: #{y != -B} + #{y != B} + 2.
+    These are B minus the lower and B plus the upper envelope; the ReLU clamps overlapping equal signs for
+    free. Nonzeros: #{y != -B} + #{y != B} + 2.
     """
     weight = np.stack([-(bound + scores), -(bound - scores)])
     count = int((scores != -bound).sum() + (scores != bound).sum()) + 2
@@ -85,7 +86,8 @@ def clamped_values(scores: Array) -> tuple[Part, Part, Array]:
 def class_masses(index: NDArray[np.int64], classes: int) -> Part:
     """Return relu(sum of the bumps of each class). Nonzeros: m."""
     m = index.size
-    return Part(sparse.csr_array((np.ones(m), (index, np.arange(m))), shape=(classes, m)), np.zeros(classes), m)
+    sums = sparse.csr_array((np.ones(m), (index, np.arange(m))), shape=(classes, m))
+    return Part(sums, np.zeros(classes), m)
 
 
 def teacher_parts(teacher: Network, bound: float) -> list[Part]:
@@ -157,8 +159,8 @@ def envelope_gate(bound: float) -> list[Part]:
 def class_gate(k: int, bound: float) -> list[Part]:
     """Return the gate on (v_1..v_K, A_1..A_K), v = 2B - relu(T + B) clamped, A the class masses.
 
-    s_c = relu(2B - v_c + 4B A_c - 4B sum of the others), output B - relu(2B - s_c): +B for the class of a box, -B
-    for the others. Nonzeros: K (K + 2), 2 K, 2 K.
+    s_c = relu(2B - v_c + 4B A_c - 4B sum of the others), output B - relu(2B - s_c): +B for the class of a
+    box, -B for the others. Nonzeros: K (K + 2), 2 K, 2 K.
     """
     kappa = 4 * bound
     masses = kappa * (2 * np.eye(k) - np.ones((k, k)))

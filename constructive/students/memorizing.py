@@ -27,17 +27,18 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
              rng: np.random.Generator | int | None = None) -> Student:
     """Return a student that gives label y_i on the whole ball of the radius round x_i, for every i.
 
-    X (n, d) finite; y (n,): bool, integer and string labels are classes, floats are real values unless all are
-    -1 or +1; ``task`` overrides. ``radius`` in [0, separation / 2), l_inf; for ``norm`` 1 or 2 the same boxes are
-    built, which contain those balls, so the l_inf separation counts. ``teacher``: a network from d inputs to one
-    score (K scores for K >= 3 classes), clamped to [-B, B] by the student; None is the zero network, "no opinion".
-    ``recipe``: "clip" is exact bit for bit in float64 in any order of summation; "paper" is the published
-    construction with error epsilon. ``rng`` is accepted for recipes that draw; these two do not.
+    X (n, d) finite; y (n,): bool, integer and string labels are classes, floats are real values unless all
+    are -1 or +1; ``task`` overrides. ``radius`` in [0, separation / 2), l_inf; for ``norm`` 1 or 2 the same
+    boxes are built, which contain those balls, so the l_inf separation counts. ``teacher``: a network from d
+    inputs to one score (K scores for K >= 3 classes), clamped to [-B, B] by the student; None is the zero
+    network, "no opinion". ``recipe``: "clip" is exact bit for bit in float64 in any order of summation;
+    "paper" is the published construction with error epsilon. ``rng`` is accepted for recipes that draw; these
+    two do not.
 
-    Size ("clip", two classes, m distinct data): nonzeros(teacher) + (6 d + 2) m + 15 and a few corrections, all in
-    ``Student.size``. Raises TypeError or ValueError naming the argument, the rule, the value, and the pair of data
-    that stands in the way. False statement to avoid: "robust everywhere"; off the balls nothing is promised beyond
-    the teacher. Source: arXiv:2401.13624; the clip gate is ours.
+    Size ("clip", two classes, m distinct data): nonzeros(teacher) + (6 d + 2) m + 15 and a few corrections,
+    all in ``Student.size``. Raises TypeError or ValueError naming the argument, the rule, the value, and the
+    pair of data that stands in the way. False statement to avoid: "robust everywhere"; off the balls nothing
+    is promised beyond the teacher. Source: arXiv:2401.13624; the clip gate is ours.
 
     >>> student = memorize([[0.25], [0.75]], [0, 1], radius=0.125)
     >>> student.predict([[0.3], [0.8]]).tolist()
@@ -54,8 +55,8 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
     if rng is not None:
         np.random.default_rng(rng)  # a wrong kind is an error even where nothing is drawn
     if how.gate == "product" and labels.outputs > 1:
-        raise ValueError(f"{who}: recipe={how.name!r} has one output, but y has {len(labels.classes or ())} classes;"
-                         " use recipe='clip'")
+        raise ValueError(f"{who}: recipe={how.name!r} has one output, but y has {len(labels.classes or ())} "
+                         "classes; use recipe='clip'")
     rows = distinct_data(points, labels, who)
     require_radius(points, labels, size, p, who)
     guide = _teacher(teacher, points.shape[1], labels, who)
@@ -85,7 +86,7 @@ def _teacher(teacher: Teacher | Network | None, d: int, labels: Labels, who: str
 
 
 def _amplitude(labels: Labels, guide: Teacher, bumps: Bumps, points: Array, radius: float, who: str) -> float:
-    """Return B: 1 or the labels' bound for one output; for K scores the power of two above the teacher's range.
+    """Return B: 1 or the labels' bound for one output, the power of two above the teacher's range for K.
 
     Clamping scores below their range would damage the teacher's argmax, so B covers the data's bounding box
     widened by radius + ramp. Off that box the clamp may act; on the balls the labels hold whatever B is.
@@ -97,6 +98,6 @@ def _amplitude(labels: Labels, guide: Teacher, bumps: Bumps, points: Array, radi
                                 points.max(axis=0)[None, :] + margin)
     largest = float(max(np.abs(low).max(), np.abs(high).max()))
     if not largest <= 2.0**500:
-        raise ValueError(f"{who}: teacher reaches {largest!r} over the data's bounding box widened by {margin!r}; "
-                         "scores must be bounded by 2**500: rescale the teacher's last layer")
+        raise ValueError(f"{who}: teacher reaches {largest!r} over the data's bounding box widened by "
+                         f"{margin!r}; scores must be bounded by 2**500: rescale the teacher's last layer")
     return power_of_two_above(largest)

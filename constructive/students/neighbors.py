@@ -1,4 +1,4 @@
-"""The 1-nearest-neighbor rule: the baseline that memorizes robustly for nothing, and what it costs at test time."""
+"""The 1-nearest-neighbor rule: the baseline that memorizes robustly for nothing, and what it costs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class NearestNeighbor:
         return names.reshape(points.shape[:-1])
 
     def _distances(self, points: Array) -> Array:
-        """Return the distance of each point to each class, shape (n, K); infinity for a class without data."""
+        """Return the distance of each point to each class, (n, K); infinity for a class without data."""
         out = np.full((points.shape[0], len(self.classes)), np.inf)
         for c, tree in enumerate(self._trees):
             if tree is not None:
@@ -54,11 +54,11 @@ class NearestNeighbor:
         return out
 
     def robust_verdicts(self, X: ArrayLike, y: Any, delta: float) -> NDArray[np.int8]:
-        """Return, for each point, 0 if right on the whole closed ball of radius delta, 1 if wrong somewhere, -1 unknown.
+        """Return, for each point, 0 if right on the whole closed ball, 1 if wrong somewhere, -1 unknown.
 
-        Safe: half the difference of the distances to the nearest other and nearest own datum exceeds delta, with
-        slack for rounding. Wrong: a point of the ball, moved toward one of the nearest conflicting data, where
-        another class is at least as near.
+        Safe: half the difference of the distances to the nearest other and nearest own datum exceeds delta,
+        with slack for rounding. Wrong: a point of the ball, moved toward one of the nearest conflicting data,
+        where another class is at least as near.
         """
         points = as_points(X, "robust_verdicts", dimension=self.X.shape[1])
         size = as_number(delta, "robust_verdicts", "delta", at_least=0.0)
@@ -75,7 +75,8 @@ class NearestNeighbor:
         verdicts[open_rows[wrong]] = 1
         return verdicts
 
-    def _witnessed(self, points: Array, own: NDArray[np.int64], size: float, slack: float) -> NDArray[np.bool_]:
+    def _witnessed(self, points: Array, own: NDArray[np.int64], size: float,
+                   slack: float) -> NDArray[np.bool_]:
         wrong = np.zeros(points.shape[0], bool)
         if points.shape[0] == 0:
             return wrong
@@ -93,7 +94,7 @@ class NearestNeighbor:
         return wrong
 
     def _step(self, offset: Array, size: float, scale: float) -> Array:
-        """Return the offset shortened into the ball of the norm, so far inside that rounding cannot leave it."""
+        """Return the offset shortened into the ball, so far inside that rounding cannot leave it."""
         inner = max(0.0, size * (1 - 2.0**-40) - 4 * 2.0**-53 * offset.shape[1] * (scale + size))
         if self.norm == math.inf:
             return np.clip(offset, -inner, inner)

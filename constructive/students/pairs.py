@@ -1,7 +1,8 @@
 """Separation: the smallest distance between differently labelled data, exact, with the pair that attains it.
 
-Data flow: points -> sorted along the most spread axis -> a sweep finds the smallest rounded distance and every pair
-within its rounding error -> these are compared in rational arithmetic -> the winner, its distance rounded down.
+Data flow: points -> sorted along the most spread axis -> a sweep finds the smallest rounded distance and
+every pair within its rounding error -> these are compared in rational arithmetic -> the winner, its distance
+rounded down.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _LARGEST = 2.0**500
 class Separation:
     """The full smallest distance between conflicting points, the pair (i < k) that attains it, and the norm.
 
-    ``distance`` is the exact value rounded down to a double, infinity without a conflicting pair; ``evidence`` is
-    EXACT: near ties were compared in rational arithmetic. Among equals, ``pair`` is the smallest.
+    ``distance`` is the exact value rounded down to a double, infinity without a conflicting pair;
+    ``evidence`` is EXACT: near ties were compared in rational arithmetic. Among equals, ``pair`` is the
+    smallest.
     """
 
     distance: float
@@ -41,11 +43,11 @@ class Separation:
 def separation(X: ArrayLike, y: Any = None, *, norm: float = math.inf) -> Separation:
     """Return ``min ||x_i - x_k||`` over pairs with different labels; over all pairs for ``y=None``.
 
-    X (n, d) finite; labels as in :func:`constructive.memorize`; real labels conflict when their values differ.
-    A data set can be memorized robustly at radius r if and only if ``r < distance / 2``. Cost: a sweep with
-    early abandon, near n log n in few dimensions and n^2 d at worst; memory O(n d).
-    Raises TypeError and ValueError for data that are not finite numbers of matching shapes, or exceed 2^500.
-    Source: arXiv:2401.13624 (hypothesis of separated data).
+    X (n, d) finite; labels as in :func:`constructive.memorize`; real labels conflict when their values
+    differ. A data set can be memorized robustly at radius r if and only if ``r < distance / 2``. Cost: a
+    sweep with early abandon, near n log n in few dimensions and n^2 d at worst; memory O(n d). Raises
+    TypeError and ValueError for data that are not finite numbers of matching shapes, or exceed 2^500. Source:
+    arXiv:2401.13624 (hypothesis of separated data).
 
     >>> separation([[0.0, 0.0], [1.0, 0.25], [0.5, 0.0]], [0, 1, 0]).distance
     0.5
@@ -78,7 +80,7 @@ def spread_order(lower: Array) -> tuple[NDArray[np.int64], int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sweep:
-    """Boxes sorted along their most spread coordinate, which comes first; ``names`` are the rows they came from.
+    """Boxes sorted by their most spread coordinate, which comes first; ``names`` are the rows they came from.
 
     The other coordinates follow by spread, so that a sum of gaps exceeds the best one as early as possible.
     ``slack`` covers twice the rounding error of a distance: 8 (d + 4) units in the last place.
@@ -111,7 +113,8 @@ class _Sweep:
         limit = [math.inf]
 
         def work(start: int, stop: int) -> None:
-            best = closest_pair(self.lower, self.upper, self.groups, p, different, start, stop, limit[0], self.slack)
+            best = closest_pair(self.lower, self.upper, self.groups, p, different, start, stop, limit[0],
+                                self.slack)
             if best[1] >= 0:
                 found.append(best)
                 # Later blocks start just above this, so that each still reports a tie and the choice among
@@ -130,19 +133,20 @@ def _ordered(i: int, k: int) -> tuple[int, int]:
 
 def closest_boxes(lower: Array, upper: Array, groups: NDArray[np.int64], p: float, *,
                   different: bool) -> tuple[float, tuple[int, int] | None]:
-    """Return the smallest rounded l_p distance of two boxes, p = 1 or infinity, and its pair, or (inf, None)."""
+    """Return the smallest rounded l_p distance of two boxes, p = 1 or inf, and its pair, or (inf, None)."""
     return _Sweep.of(lower, upper, groups).closest(p, different)
 
 
 def closest_conflict(points: Array, groups: NDArray[np.int64], p: float, *, different: bool,
                      who: str) -> tuple[tuple[int, int], Fraction] | None:
-    """Return the closest conflicting pair (the smallest among equals) and its exact distance, squared for p = 2.
+    """Return the closest conflicting pair, the smallest among equals, and its exact distance (squared for l_2).
 
     None without a conflicting pair. Raises ValueError for coordinates beyond 2^500.
     """
     largest = float(np.abs(points).max())
     if largest > _LARGEST:
-        raise ValueError(f"{who}: X holds {largest!r}; coordinates must be at most 2**500 in size: rescale the data")
+        raise ValueError(f"{who}: X holds {largest!r}; coordinates must be at most 2**500 in size: "
+                         "rescale the data")
     # squares of small gaps must not underflow: a power of two moves the data up, exactly
     small = p == 2.0 and 0.0 < largest < 1.0
     scale = math.ldexp(1.0, min(1000, 500 - math.frexp(largest)[1])) if small else 1.0
@@ -164,11 +168,12 @@ def _candidates(sweep: _Sweep, p: float, different: bool) -> list[tuple[int, int
         capacity, count = 64, -1
         while count < 0:
             out, distance = np.empty((capacity, 2), np.int64), np.empty(capacity)
-            count, best, exact, i, k = closest_points(sweep.lower, sweep.groups, sweep.names, p, different, start,
-                                                      stop, limit[0], sweep.slack, out, distance)
+            count, best, exact, i, k = closest_points(sweep.lower, sweep.groups, sweep.names, p, different,
+                                                      start, stop, limit[0], sweep.slack, out, distance)
             capacity *= 16
-        limit[0] = min(limit[0], best)  # a stale value only costs time: near ties are kept on both sides of it
-        found.extend((d, _ordered(*pair)) for d, pair in zip(distance[:count].tolist(), out[:count], strict=True))
+        limit[0] = min(limit[0], best)  # a stale value only costs time
+        near = zip(distance[:count].tolist(), out[:count], strict=True)
+        found.extend((d, _ordered(*pair)) for d, pair in near)
         if i >= 0:
             found.append((exact, _ordered(i, k)))
 
@@ -196,6 +201,7 @@ def root_down(square: Fraction) -> float:
         return 0.0
     # an integer root with 64 extra bits, then one exact comparison
     shift = max(0, 64 + (square.denominator.bit_length() - square.numerator.bit_length()) // 2 + 64)
-    near = round_down(Fraction(math.isqrt((square.numerator << (2 * shift)) // square.denominator), 1 << shift))
+    root = math.isqrt((square.numerator << (2 * shift)) // square.denominator)
+    near = round_down(Fraction(root, 1 << shift))
     above = math.nextafter(near, math.inf)
     return above if Fraction(above) ** 2 <= square else near

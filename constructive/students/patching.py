@@ -18,9 +18,10 @@ def left_to_teacher(bumps: Bumps, labels: Labels, teacher: Teacher, amplitude: f
                     who: str) -> Bumps | None:
     """Return the bumps that are still needed, or None if the teacher is right on every box.
 
-    The teacher's bounds on the whole box must put the right class strictly ahead, in floating point; unpatched
-    data then have the right sign, not the exact score. A patch vanishes on every conflicting box, patched or not,
-    because the ramp was chosen against all data. Raises ValueError for real labels or without a teacher.
+    The teacher's bounds on the whole box must put the right class strictly ahead, in floating point;
+    unpatched data then have the right sign, not the exact score. A patch vanishes on every conflicting box,
+    patched or not, because the ramp was chosen against all data. Raises ValueError for real labels or without
+    a teacher.
     """
     if labels.classes is None:
         raise ValueError(f"{who}: patch=True needs classes; real labels must be met exactly on every box")
@@ -37,8 +38,8 @@ def left_to_teacher(bumps: Bumps, labels: Labels, teacher: Teacher, amplitude: f
 def certified_right(bumps: Bumps, labels: Labels, teacher: Teacher, amplitude: float) -> NDArray[np.bool_]:
     """Return for which boxes the teacher's bounds certify the right class on the whole box.
 
-    The gate returns the teacher up to some units in the last place of the amplitude B, so the right class must
-    be ahead by 2^-40 B: a score of 1e-20 B would be rounded to 0, which is wrong.
+    The gate returns the teacher up to some units in the last place of the amplitude B, so the right class
+    must be ahead by 2^-40 B: a score of 1e-20 B would be rounded to 0, which is wrong.
     """
     margin = 2.0**-40 * amplitude
     network = teacher.to_network()

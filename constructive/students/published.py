@@ -1,9 +1,9 @@
 """The construction as published: trapezoids, box indicator, product gate by three squares, error epsilon.
 
-``f = B P(1 - S, T / B) + sum y_i G_i`` with S = sum G_i and P the product gate of depth m: each factor in [-1, 1],
-``|P(u, t) - u t| <= 4^-m`` and ``P(0, t) = 0``. So the network is within ``B 4^-m`` of the teacher off the bumps
-and of the labels on the boxes; nothing about it is exact in floating point.
-Source: arXiv:2401.13624 for the shape, arXiv:1610.01145 for the product gate; read through secondary accounts.
+``f = B P(1 - S, T / B) + sum y_i G_i`` with S = sum G_i and P the product gate of depth m: each factor in
+[-1, 1], ``|P(u, t) - u t| <= 4^-m`` and ``P(0, t) = 0``. So the network is within ``B 4^-m`` of the teacher
+off the bumps and of the labels on the boxes; nothing about it is exact in floating point. Source:
+arXiv:2401.13624 for the shape, arXiv:1610.01145 for the product gate; read through secondary accounts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _indicators(bumps: Bumps) -> Part:
 
 
 def _masses(bumps: Bumps) -> Part:
-    """u = relu(1 - S), and the sums of bumps weighted by positive and by negative labels.
+    """Return u = relu(1 - S), and the sums of bumps weighted by positive and by negative labels.
 
     Nonzeros: m + 1 + #{y != 0}.
     """
@@ -67,7 +67,8 @@ def _masses(bumps: Bumps) -> Part:
 def _product(bound: float, levels: int) -> list[Part]:
     """B P(u, t) + Y+ - Y- on (v, u, Y+, Y-), t = 1 - v / B, by P = 2 (sq((u+t)/2) - sq(u/2) - sq(t/2)).
 
-    Nonzeros: 13, 15, then 23 for the second level and 26 for each further one, and 11 (8 if there is one level).
+    Nonzeros: 13, 15, then 23 for the second level and 26 for each further one, and 11 (8 if there is one
+    level).
     """
     b = 1.0 / bound
     first = Part(np.array([

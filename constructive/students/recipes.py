@@ -15,8 +15,8 @@ class Recipe:
 
     ``gate``: "clip" puts the teacher between two envelopes that meet on the boxes, exact bit for bit;
     "product" multiplies it by one minus the sum of bumps, as published, with error ``epsilon`` on and off the
-    boxes. ``bump``: "ramp" (2d + 1 units) or "published" (trapezoids and a box indicator, 4d + 1 units), the same
-    function. ``patch`` leaves out data on whose whole box the teacher is certified right (classes only).
+    boxes. ``bump``: "ramp" (2d + 1 units) or "published" (trapezoids and a box indicator, 4d + 1 units), the
+    same function. ``patch`` leaves out data on whose whole box the teacher is certified right (classes only).
     Raises ValueError for combinations that do not exist.
     """
 
@@ -50,7 +50,8 @@ def as_recipe(recipe: str | Recipe, who: str) -> Recipe:
     if not isinstance(recipe, str):
         raise TypeError(f"{who}: recipe must be a name or a Recipe, got {recipe!r}")
     if recipe in _LATER:
-        raise ValueError(f"{who}: recipe={recipe!r} is not available in this version; choose 'clip' or 'paper'")
+        raise ValueError(f"{who}: recipe={recipe!r} is not available in this version; "
+                         "choose 'clip' or 'paper'")
     for known in (CLIP, PAPER):
         if recipe == known.name:
             return known

@@ -1,9 +1,9 @@
 """Where a two-class student errs within delta: an exact rule for each point, and what no memorizer can avoid.
 
-If supports are disjoint and the teacher is right on the whole delta-ball of x, the student is wrong somewhere in
-the ball if and only if the ball comes within ramp / 2 (in l_1) of a box with another label: there a bump is at
-least 1/2 and the upper envelope at most 0. Any network that is right on the radius-balls of its data must be wrong
-wherever such a ball meets the delta-ball. The two sets differ by half a ramp only.
+If supports are disjoint and the teacher is right on the whole delta-ball of x, the student is wrong somewhere
+in the ball if and only if the ball comes within ramp / 2 (in l_1) of a box with another label: there a bump
+is at least 1/2 and the upper envelope at most 0. Any network that is right on the radius-balls of its data
+must be wrong wherever such a ball meets the delta-ball. The two sets differ by half a ramp only.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ SAFE, WRONG, UNKNOWN = 0, 1, -1
 
 def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
                     teacher_bounds: tuple[Array, Array] | None = None) -> NDArray[np.int8]:
-    """Return, for each point, 0 if the student is right on the whole closed l_inf ball, 1 if wrong, -1 unknown.
+    """Return, for each point, 0 if right on the whole closed l_inf ball, 1 if wrong somewhere, -1 unknown.
 
     X (n, d), y (n,) labels. Where the teacher is right on the whole ball and supports of the other label are
-    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp / 2`` for
-    a bump i of the other label (boxes as rounded; decided in rational arithmetic near equality). A bump of 1/2
-    is an error whatever the teacher says. Where the teacher is wrong at an evaluated point and no bump of the
-    right label exceeds 1/2 there, the student is wrong too. Unknown remains where the teacher changes sign in the
-    ball, or bumps of the other label may add up to 1/2. The verdicts hold for the real gate on the teacher's
-    values, real or as executed. ``teacher_bounds``: bounds (n,), (n,) of the teacher over the closed balls, the
-    caller's to vouch for; by default first-order enclosures. Raises ValueError for other students.
-    Source: arXiv:2401.13624 for the setting; the rule is ours.
+    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp /
+    2`` for a bump i of the other label (boxes as rounded; decided in rational arithmetic near equality). A
+    bump of 1/2 is an error whatever the teacher says. Where the teacher is wrong at an evaluated point and no
+    bump of the right label exceeds 1/2 there, the student is wrong too. Unknown remains where the teacher
+    changes sign in the ball, or bumps of the other label may add up to 1/2. The verdicts hold for the real
+    gate on the teacher's values, real or as executed. ``teacher_bounds``: bounds (n,), (n,) of the teacher
+    over the closed balls, the caller's to vouch for; by default first-order enclosures. Raises ValueError for
+    other students. Source: arXiv:2401.13624 for the setting; the rule is ours.
     """
     who = "robust_verdicts"
     if student.recipe.gate != "clip" or student.labels.classes is None or student.labels.outputs != 1:
-        raise ValueError(f"{who}: the rule holds for two-class clip students; pass student.to_network() instead")
+        raise ValueError(f"{who}: the rule holds for two-class clip students; "
+                         "pass student.to_network() instead")
     points = as_points(X, who, dimension=student.X.shape[1])
     size = as_number(delta, who, "delta", at_least=0.0)
     signs = clean_labels(y, points.shape[0], who=who, classes=student.labels.classes).scores
@@ -56,7 +57,8 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
     out[right] = SAFE
     if student.bumps is not None:
         bumps = student.bumps
-        if not bumps.supports_disjoint:  # rivals may add up to 1/2 where no single one does: no support may be met
+        if not bumps.supports_disjoint:
+            # rivals may add up to 1/2 where no single one does: then no support may be met at all
             out[interference(bumps, points, signs, size, fraction=1)] = UNKNOWN
         out[interference(bumps, points, signs, size, fraction=Fraction(1, 2))] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
@@ -73,14 +75,15 @@ def _teacher_bounds(student: Student, low: Array, high: Array) -> tuple[Array, A
 
 def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
                  fraction: Fraction | int = Fraction(1, 2)) -> NDArray[np.bool_]:
-    """Return for which points (n, d) the delta-ball comes within fraction * ramp, in l_1, of a box of another label.
+    """Return for which points the delta-ball comes within fraction * ramp, in l_1, of a box of another label.
 
-    ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= fraction * ramp``, closed; decided in rational arithmetic where
-    rounding could matter. The mean over a sample estimates the interference probability at radius + delta.
+    ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= fraction * ramp``, closed; decided in rational arithmetic
+    where rounding could matter. The mean over a sample estimates the interference probability at radius +
+    delta.
     """
     ratio = Fraction(fraction)
     reach = float(bumps.ramp * ratio)
-    size = max(float(np.abs(points).max()), float(np.abs(bumps.lower).max()), float(np.abs(bumps.upper).max())) + delta
+    size = delta + max(float(np.abs(part).max(initial=0.0)) for part in (points, bumps.lower, bumps.upper))
     error = 16 * 2.0**-53 * points.shape[1] * (size + reach)  # of the distances below, with room to spare
     grown = replace(bumps, lower=bumps.lower - delta, upper=bumps.upper + delta, ramp=reach + 2 * error)
     starts, bump, _ = active(grown, points)
@@ -107,10 +110,10 @@ def _distance_exact(bumps: Bumps, k: int, x: Array, delta: float) -> Fraction:
 
 
 def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float) -> NDArray[np.bool_]:
-    """Return where a point of the ball is proved wrong: teacher wrong, and no more than 1/2 of its own label there.
+    """Return where a point of the ball is proved wrong: teacher wrong, less than 1/2 of its own label there.
 
-    Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most 1/2 in
-    sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
+    Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most
+    1/2 in sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
     """
     wrong = np.zeros(points.shape[0], bool)
     if points.shape[0] == 0:
@@ -137,7 +140,8 @@ def unavoidable(X_train: ArrayLike, y_train: Any, radius: float, X: ArrayLike, y
     """Return for which points every network that memorizes the data at this radius is wrong within delta.
 
     Point x with label y: some datum with another label has ``||x - x_i||_inf <= delta + radius``, so the two
-    closed balls meet, and there the network says y_i. Labels of ``y`` must occur in ``y_train``. Near ties are decided in rational arithmetic.
+    closed balls meet, and there the network says y_i. Labels of ``y`` must occur in ``y_train``. Near ties
+    are decided in rational arithmetic.
     """
     who = "unavoidable"
     data = as_points(X_train, who, "X_train")

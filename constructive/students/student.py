@@ -1,14 +1,15 @@
-"""The student: a network that is provably right on a ball round every datum and follows its teacher elsewhere.
+"""The student: a network provably right on a ball round every datum that follows its teacher elsewhere.
 
 Data flow of an evaluation: points -> the few bumps that are positive there (a sorted sweep, nothing is
-materialized) -> aggregates -> the same gate as in the weights. ``to_network`` writes the weights out; both ways
-agree, on the memorized boxes bit for bit.
+materialized) -> aggregates -> the same gate as in the weights. ``to_network`` writes the weights out; both
+ways agree, on the memorized boxes bit for bit.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ Array = NDArray[np.float64]
 class Student:
     """A memorizer of labelled data; made by :func:`constructive.memorize`, callable on arrays (..., d).
 
-    ``X`` (n, d) and ``y`` (n,) are the data as given, read-only; ``labels`` the cleaned labels; ``teacher`` what
-    is followed off the bumps; ``bumps`` the boxes; ``radius`` of the memorized balls in ``norm``; ``amplitude`` B.
+    ``X`` (n, d) and ``y`` (n,) are the data as given, read-only; ``labels`` the cleaned labels; ``teacher``
+    what is followed off the bumps; ``bumps`` the boxes; ``radius`` of the memorized balls in ``norm``;
+    ``amplitude`` B.
     """
 
     X: Array
@@ -124,7 +126,8 @@ class Student:
     def _parts(self) -> list[Part]:
         teacher = self.teacher.to_network()
         if self.recipe.gate == "product":
-            return paper_parts(self._bumps, teacher, self.amplitude, gate_levels(self.recipe.epsilon, self.amplitude))
+            levels = gate_levels(self.recipe.epsilon, self.amplitude)
+            return paper_parts(self._bumps, teacher, self.amplitude, levels)
         return clip_parts(self._bumps, self.labels, teacher, self.amplitude)
 
     def to_network(self) -> Network:
@@ -135,7 +138,8 @@ class Student:
     def size(self) -> Size:
         """The size by formula: from the number of boxes, the labels and the teacher's size, not by counting.
 
-        ``distinct`` and ``magnitude`` depend on the values themselves and are taken from the arrays of the formula.
+        ``distinct`` and ``magnitude`` depend on the values themselves and are taken from the arrays of the
+        formula.
         """
         if self.bumps is None:
             return self.teacher.to_network().size
@@ -148,7 +152,7 @@ class Student:
             width=max(units[:-1]),
             units=sum(units[:-1]),
             nonzeros=sum(part.nonzeros for part in parts),
-            parameters=sum(out * (into + 1) for into, out in zip(widths, widths[1:], strict=False)),
+            parameters=sum(out * (into + 1) for into, out in pairwise(widths)),
             distinct=int(values.size),
             magnitude=float(np.abs(values).max()),
         )
@@ -173,14 +177,16 @@ class Student:
     def family(self, t: float) -> Student:
         """Return the member with ramp t * ramp, 0 < t <= 1: another network with the same guarantees.
 
-        Members with different t are different functions unless the teacher agrees with the labels all round the
-        boxes; :class:`constructive.students.Family` finds a point where two members differ or reports collapse.
+        Members with different t are different functions unless the teacher agrees with the labels all round
+        the boxes; :class:`constructive.students.Family` finds a point where two members differ or reports
+        collapse.
         """
         factor = as_number(t, "family", "t", above=0.0, at_most=1.0)
         bumps = self._bumps
         ramp = bumps.ramp * factor
         if ramp < 2.0**-1021:
-            raise ValueError(f"family: t={factor!r} makes the ramp {ramp!r}, too narrow for doubles; pass a larger t")
+            raise ValueError(f"family: t={factor!r} makes the ramp {ramp!r}, too narrow for doubles; "
+                             "pass a larger t")
         return replace(self, bumps=replace(bumps, ramp=ramp))
 
 
@@ -214,7 +220,8 @@ def active(bumps: Bumps, rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int
         active_bumps(rows[start:stop], order, key, widest, axis, bumps.lower, bumps.upper, bumps.ramp, False,
                      starts[start:stop + 1], empty_bump, empty_height)
 
-    # each block writes starts[start + 1 .. stop]; the slot before belongs to its neighbor and is only read later
+    # each block writes starts[start + 1 .. stop]; the slot before belongs to its neighbor and is only read
+    # later
     in_blocks(rows.shape[0], block, count)
     np.cumsum(starts, out=starts)
     bump, height = np.empty(starts[-1], np.int64), np.empty(starts[-1])

@@ -22,7 +22,8 @@ EVALUATIONS: dict[str, Callable[[Network, Array, np.random.Generator], Array]] =
 }
 
 
-def box_points(lower: Array, upper: Array, count: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+def box_points(lower: Array, upper: Array, count: int,
+               rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
     """Return points of the boxes and the box of each: half corners, half uniform, ends included."""
     which = rng.integers(0, lower.shape[0], count)
     low, high = lower[which], upper[which]
@@ -34,12 +35,13 @@ def box_points(lower: Array, upper: Array, count: int, rng: np.random.Generator)
 def some_teacher(d: int, k: int, hidden: int, rng: np.random.Generator, scale: float = 1.0) -> Network:
     """Return a random network with the given number of hidden layers, a few zero biases included."""
     widths = [d, *rng.integers(1, 6, hidden).tolist(), k]
-    maps = [(rng.normal(size=(b, a)), rng.normal(size=b) * (rng.random(b) < 0.7)) for a, b in pairwise(widths)]
+    maps = [(rng.normal(size=(b, a)), rng.normal(size=b) * (rng.random(b) < 0.7))
+            for a, b in pairwise(widths)]
     return scale * Network.build(maps)
 
 
 def some_labels(kind: str, n: int, rng: np.random.Generator) -> Any:
-    """Return labels: "signs", "real", "repeated" (three real values), "classes" (up to three), "one" class."""
+    """Return labels: "signs", "real", "repeated" (three real values), "classes" (three at most), "one"."""
     return {
         "signs": rng.choice([-1.0, 1.0], n),
         "real": rng.normal(size=n) * 3,

@@ -1,6 +1,8 @@
-"""Clip students return every label bit for bit on whole balls, however the machine orders and fuses its sums."""
+"""Clip students return every label bit for bit on whole balls, however the machine orders its sums."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from constructive.students import Student, memorize, separation
 POINTS = 10_000
 
 
-def deviation(student: Student, network: Network, how: str, rng: np.random.Generator, count: int = POINTS) -> float:
+def deviation(student: Student, network: Network, how: str, rng: np.random.Generator,
+              count: int = POINTS) -> float:
     lower, upper = outward_boxes(student.X, student.radius)
     points, which = box_points(lower, upper, count, rng)
     values = EVALUATIONS[how](network, points, rng)
@@ -99,7 +102,8 @@ def test_the_ramp_separation_less_two_radii_in_plain_floats_is_refused() -> None
         points = rng.uniform(0.5, 1.0, (1, 2)) + scale * np.array([[0.0, 0.0], [1.0, 0.3]])
         distance = separation(points, [0, 1], norm=1).distance
         radius = 0.3 * separation(points, [0, 1]).distance
-        ramp = abs(points[0, 0] - points[1, 0]) - 2 * radius + max(abs(points[0, 1] - points[1, 1]) - 2 * radius, 0)
+        gaps = np.abs(points[0] - points[1]) - 2 * radius
+        ramp = gaps[0] + max(gaps[1], 0.0)
         assert ramp < distance
         with pytest.raises(ValueError, match="ramp <="):
             memorize(points, [0, 1], radius=radius, ramp=ramp)
@@ -154,7 +158,8 @@ def test_a_dropped_bump_is_noticed(kind: str) -> None:
     rows = network.layers[1].outputs - student.X.shape[0] + int(rng.integers(student.X.shape[0]))
     bias = network.layers[1].bias.copy()
     bias[rows] = 0.0
-    assert deviation(student, _with(network, 1, Layer.build(network.layers[1].weight, bias)), "dense", rng) > 0
+    dropped = _with(network, 1, Layer.build(network.layers[1].weight, bias))
+    assert deviation(student, dropped, "dense", rng) > 0
 
 
 def test_the_programs_do_differ_off_the_boxes() -> None:
@@ -162,4 +167,4 @@ def test_the_programs_do_differ_off_the_boxes() -> None:
     network = some_student(5, "real", rng).to_network()
     points = rng.uniform(-3, 3, (2000, 5))
     values = [evaluate(network, points, rng) for evaluate in EVALUATIONS.values()]
-    assert all((a != b).any() for a, b in zip(values, values[1:], strict=False))
+    assert all((a != b).any() for a, b in pairwise(values))

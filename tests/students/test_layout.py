@@ -118,7 +118,8 @@ def test_one_more_datum_costs_the_stated_number_of_nonzeros(recipe: str, each: i
     points, labels = rng.normal(size=(20, 3)), rng.choice([-1.0, 1.0], 20)
     labels[:2] = [-1.0, 1.0]
     radius = 0.2 * separation(points).distance
-    counts = [memorize(points[:n], labels[:n], radius=radius, recipe=recipe).size.nonzeros for n in (5, 12, 20)]
+    counts = [memorize(points[:n], labels[:n], radius=radius, recipe=recipe).size.nonzeros
+              for n in (5, 12, 20)]
     assert [counts[1] - counts[0], counts[2] - counts[1]] == [7 * each, 8 * each]
 
 

@@ -40,8 +40,8 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"radius": 1e300}, ValueError, r"radius=1e\+300 must be <="),
     ({"radius": "0.1"}, TypeError, "radius must be a real number"),
     ({"radius": True}, TypeError, "radius must be a real number"),
-    ({"radius": 0.5}, ValueError, r"radius=0.5 needs l_inf separation > 1.0, but X\[0\] \(label 0\) and X\[1\] "
-                                  r"\(label 1\) are 1.0 apart; pass radius < 0.5"),
+    ({"radius": 0.5}, ValueError, r"radius=0.5 needs l_inf separation > 1.0, but X\[0\] \(label 0\) and "
+                                  r"X\[1\] \(label 1\) are 1.0 apart; pass radius < 0.5"),
     ({"radius": 0.5, "norm": 2}, ValueError, "l_2 balls are covered by l_inf boxes"),
     ({"norm": 3}, ValueError, "norm=3 must be 1, 2 or inf"),
     ({"norm": None}, TypeError, "norm must be 1, 2 or inf"),
@@ -50,13 +50,14 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"ramp": math.inf}, ValueError, "ramp=inf must be finite"),
     ({"ramp": 5e-324}, ValueError, "1/ramp must not overflow"),
     ({"ramp": 1e300}, ValueError, r"ramp=1e\+300 must be <="),
-    ({"ramp": 0.75}, ValueError, r"ramp=0.75 is too wide: the rounded boxes of X\[0\] and X\[2\] .* pass ramp <= 0.4"),
+    ({"ramp": 0.75}, ValueError, r"ramp=0.75 is too wide: the rounded boxes of X\[0\] and X\[2\] .* "
+                                 r"pass ramp <= 0.4"),
     ({"recipe": "additive"}, ValueError, "recipe='additive' is not available .* choose 'clip' or 'paper'"),
     ({"recipe": "argmax"}, ValueError, "not available"),
     ({"recipe": "lean"}, ValueError, "not available"),
     ({"recipe": "soup"}, ValueError, "recipe='soup' must be 'clip' or 'paper'"),
     ({"recipe": 3}, TypeError, "recipe must be a name or a Recipe"),
-    ({"recipe": "paper", "y": list("abca")}, ValueError, "recipe='paper' has one output, but y has 3 classes"),
+    ({"recipe": "paper", "y": list("abca")}, ValueError, "'paper' has one output, but y has 3 classes"),
     ({"recipe": Recipe("p", patch=True)}, ValueError, "patch=True needs a teacher"),
     ({"recipe": Recipe("p", patch=True), "y": [0.1, 0.2, 0.3, 0.4]}, ValueError, "patch=True needs classes"),
     ({"precision": "float32"}, ValueError, "precision='float32' is not available"),
@@ -156,9 +157,11 @@ def test_the_default_ramp_is_a_power_of_two_of_at_most_half_the_smallest_box_dis
 
 
 @pytest.mark.parametrize(("y", "task", "classes", "amplitude"), [
-    ([True, False], None, (False, True), 1.0), ([3, 7], None, (3, 7), 1.0), (["x", "y"], None, ("x", "y"), 1.0),
-    ([1.0, -1.0], None, (-1.0, 1.0), 1.0), ([1.0, -1.0], "regression", None, 1.0), ([0.0, 3.0], None, None, 4.0),
-    ([0.0, 3.0], "classification", (0.0, 3.0), 1.0), ([3, 8], "regression", None, 8.0), ([0.0, 0.0], None, None, 1.0),
+    ([True, False], None, (False, True), 1.0), ([3, 7], None, (3, 7), 1.0),
+    (["x", "y"], None, ("x", "y"), 1.0), ([1.0, -1.0], None, (-1.0, 1.0), 1.0),
+    ([1.0, -1.0], "regression", None, 1.0), ([0.0, 3.0], None, None, 4.0),
+    ([0.0, 3.0], "classification", (0.0, 3.0), 1.0), ([3, 8], "regression", None, 8.0),
+    ([0.0, 0.0], None, None, 1.0),
 ], ids=str)
 def test_labels_mean_what_their_kind_says(y: Any, task: str | None, classes: Any, amplitude: float) -> None:
     student = memorize([[0.0], [1.0]], y, radius=0.25, task=task)
@@ -175,7 +178,8 @@ def test_two_classes_give_minus_and_plus_one_in_order() -> None:
 def test_the_amplitude_of_several_classes_covers_the_teacher_and_keeps_its_answer() -> None:
     rng = np.random.default_rng(3)
     points, labels = rng.random((30, 2)), rng.integers(0, 3, 30)
-    teacher = Network.build([(rng.normal(size=(8, 2)), rng.normal(size=8)), (rng.normal(size=(3, 8)) * 5, None)])
+    teacher = Network.build([(rng.normal(size=(8, 2)), rng.normal(size=8)),
+                             (rng.normal(size=(3, 8)) * 5, None)])
     student = memorize(points, labels, radius=0.3 * separation(points, labels).distance, teacher=teacher)
     probe = rng.random((2000, 2))
     scores = teacher(probe)

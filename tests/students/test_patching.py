@@ -22,7 +22,8 @@ def test_only_data_that_the_teacher_misses_get_a_bump() -> None:
     rng = np.random.default_rng(0)
     points, labels = flipped(rng)
     teacher = affine([[1.0, 0.0]], [-0.5])
-    student = memorize(points, labels, radius=0.2 * separation(points, labels).distance, teacher=teacher, recipe=PATCH)
+    radius = 0.2 * separation(points, labels).distance
+    student = memorize(points, labels, radius=radius, teacher=teacher, recipe=PATCH)
     margin = labels * (points[:, 0] - 0.5)
     assert student.bumps is not None
     assert student.bumps.members.tolist() == np.flatnonzero(margin <= student.radius * (1 + 1e-9)).tolist()
@@ -63,7 +64,8 @@ def test_an_unpatched_datum_has_its_sign_and_the_size_shrinks() -> None:
 
 def test_patches_vanish_on_rivals_that_have_no_bump_themselves() -> None:
     # Two wrong labels close to a datum that is left to the teacher: the ramp is chosen against all data.
-    student = memorize([[0.5], [0.75], [1.0]], [0, 1, 0], radius=0.1, teacher=affine([[1.0]], [0.0]), recipe=PATCH)
+    teacher = affine([[1.0]], [0.0])
+    student = memorize([[0.5], [0.75], [1.0]], [0, 1, 0], radius=0.1, teacher=teacher, recipe=PATCH)
     assert student.bumps is not None
     assert student.bumps.members.tolist() == [0, 2]
     assert student.certify().robust_error.upper == 0.0

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from student_cases import EVALUATIONS, box_points, some_labels, some_teacher
 
+from constructive.calculus import affine
 from constructive.certificates.enclosure import interval_bounds
 from constructive.domain import outward_boxes
-from constructive.network import Network
 from constructive.students import Recipe, Student, memorize, separation
 from constructive.students.published import evaluate_product, gate_levels
 
@@ -76,14 +76,15 @@ def test_the_sum_of_bumps_never_exceeds_one_under_the_packing_condition() -> Non
         student = published(rng, d, "one", 0.5)
         assert student.bumps is not None
         points, _ = box_points(student.X - student.ramp, student.X + student.ramp, 5000, rng)
-        gaps = np.maximum(np.maximum(student.bumps.lower - points[:, None], points[:, None] - student.bumps.upper), 0)
+        x, bumps = points[:, None], student.bumps
+        gaps = np.maximum(np.maximum(bumps.lower - x, x - bumps.upper), 0)
         total = np.maximum(1 - gaps.sum(axis=2) / student.ramp, 0).sum(axis=1)
         assert total.max() <= 1 + 1e-12
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 5])
-def test_the_product_gate_errs_by_at_most_four_to_the_minus_levels_in_rational_arithmetic(levels: int) -> None:
-    student = memorize([[0.0]], [1.0], radius=0.25, task="regression", teacher=Network.build([([[1.0]], [0.0])]),
+def test_the_product_gate_errs_by_at_most_four_to_the_minus_levels_exactly(levels: int) -> None:
+    student = memorize([[0.0]], [1.0], radius=0.25, task="regression", teacher=affine([[1.0]]),
                        recipe=Recipe("p", gate="product", bump="published", epsilon=4.0**-levels))
     assert gate_levels(4.0**-levels, student.amplitude) == levels
     network, bound = student.to_network(), Fraction(1, 4**levels)
@@ -108,7 +109,8 @@ def test_the_structured_gate_vanishes_with_its_first_factor_and_is_exact_on_the_
 @pytest.mark.parametrize("bound", [1.0, 8.0, 2.0**-30])
 def test_levels_are_the_fewest_that_reach_epsilon(bound: float) -> None:
     rng = np.random.default_rng(4)
-    for epsilon in [*np.exp(rng.uniform(-20, 0, 50)), *(bound * 4.0 ** -np.arange(1, 9)), 4.0**-7 * (1 - 2.0**-50)]:
+    edges = [*(bound * 4.0 ** -np.arange(1, 9)), 4.0**-7 * (1 - 2.0**-50)]
+    for epsilon in [*np.exp(rng.uniform(-20, 0, 50)), *edges]:
         levels = gate_levels(float(epsilon), bound)
         assert bound * 4.0**-levels <= epsilon
         assert levels == 1 or bound * 4.0 ** -(levels - 1) > epsilon

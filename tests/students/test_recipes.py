@@ -12,7 +12,8 @@ from constructive.students.recipes import as_recipe
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"gate": "sum"}, "gate='sum' must be"), ({"bump": "ball"}, "bump='ball' must be"),
-    ({"gate": "clip", "bump": "published"}, "is not built"), ({"gate": "product", "bump": "ramp"}, "is not built"),
+    ({"gate": "clip", "bump": "published"}, "is not built"),
+    ({"gate": "product", "bump": "ramp"}, "is not built"),
     ({"gate": "product", "bump": "published", "patch": True}, "patch=True needs gate='clip'"),
     ({"epsilon": 0.0}, "epsilon=0.0 must be > 0"), ({"epsilon": 2.0}, "epsilon=2.0 must be <= 1"),
 ])

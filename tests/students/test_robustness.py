@@ -16,8 +16,6 @@ from constructive.network import Network
 from constructive.students import Recipe, Student, memorize, robust_verdicts, separation, unavoidable
 from constructive.students.robustness import interference
 
-RIGHT_EVERYWHERE = {1.0: 0.75, -1.0: -0.75}
-
 
 def noisy_line(rng: np.random.Generator, d: int, n: int = 24) -> tuple[Any, Any]:
     """Return points of the unit cube labelled by the side of the first coordinate, some labels wrong."""
@@ -32,7 +30,7 @@ def constant(d: int, value: float) -> Network:
 
 
 def nearest_ball_points(student: Student, x: Any, y: float, delta: float) -> list[list[Fraction]]:
-    """Return the point of the delta-ball of x nearest to each box of another label, in rational arithmetic."""
+    """Return the point of the delta-ball of x nearest to each box of another label, exactly."""
     bumps = student.bumps
     assert bumps is not None
     found = []
@@ -49,7 +47,7 @@ def nearest_ball_points(student: Student, x: Any, y: float, delta: float) -> lis
 
 
 def wrong_somewhere(student: Student, network: Network, x: Any, y: float, delta: float) -> bool:
-    """Whether the real network is wrong at one of the nearest points: these are extremal if the teacher is right."""
+    """Whether the real network is wrong at a nearest point: these are extremal if the teacher is right."""
     return any(y * network.exact(z)[0] <= 0 for z in nearest_ball_points(student, x, y, delta))
 
 
@@ -58,13 +56,14 @@ def wrong_somewhere(student: Student, network: Network, x: Any, y: float, delta:
 def test_the_rule_is_exact_where_the_teacher_is_right(d: int, sign: float) -> None:
     rng = np.random.default_rng([d, int(sign + 1)])
     points, labels = noisy_line(rng, d)
-    student = memorize(points, labels, radius=0.4 * separation(points).distance, teacher=constant(d, 0.75 * sign))
+    radius = 0.4 * separation(points).distance
+    student = memorize(points, labels, radius=radius, teacher=constant(d, 0.75 * sign))
     assert student.bumps is not None
     assert student.bumps.supports_disjoint
     network = student.to_network()
     probe = rng.random((30, d))
     outcomes = set()
-    for delta in (0.0, student.radius / 2, 0.03):
+    for delta in (0.0, student.radius / 2, max(3 * student.radius, 0.03)):
         verdicts = robust_verdicts(student, probe, np.full(30, sign), delta)
         truth = [wrong_somewhere(student, network, x, sign, delta) for x in probe]
         assert verdicts.tolist() == [int(t) for t in truth]
@@ -92,7 +91,8 @@ def test_no_dense_search_contradicts_a_safe_verdict_under_any_teacher(d: int) ->
 def test_a_wrong_verdict_comes_with_a_wrong_answer_in_the_ball() -> None:
     rng = np.random.default_rng(5)
     points, labels = noisy_line(rng, 2)
-    student = memorize(points, labels, radius=0.4 * separation(points).distance, teacher=affine([[1.0, 0]], [-0.5]))
+    radius = 0.4 * separation(points).distance
+    student = memorize(points, labels, radius=radius, teacher=affine([[1.0, 0.0]], [-0.5]))
     network, delta = student.to_network(), 0.05
     probe = rng.random((60, 2))
     signs = np.where(probe[:, 0] > 0.5, 1.0, -1.0)
@@ -100,7 +100,8 @@ def test_a_wrong_verdict_comes_with_a_wrong_answer_in_the_ball() -> None:
     grid = np.array(list(itertools.product(np.linspace(-1, 1, 61), repeat=2))) * delta
     for x, y, verdict in zip(probe, signs, verdicts, strict=True):
         if verdict == 1:
-            assert wrong_somewhere(student, network, x, y, delta) or (y * student(x + grid)[:, 0] <= 1e-12).any()
+            seen = (y * student(x + grid)[:, 0] <= 1e-12).any()
+            assert seen or wrong_somewhere(student, network, x, y, delta)
     assert (verdicts == 1).sum() > 5
 
 
@@ -176,7 +177,8 @@ def test_patched_and_unpatched_students_obey_the_same_rule() -> None:
 
 def test_the_rule_refuses_students_it_does_not_hold_for() -> None:
     points = [[0.0], [1.0], [2.0]]
-    for student in (memorize(points, ["a", "b", "c"], radius=0.1), memorize(points, [0.5, 1.0, 2.0], radius=0.1),
+    for student in (memorize(points, ["a", "b", "c"], radius=0.1),
+                    memorize(points, [0.5, 1.0, 2.0], radius=0.1),
                     memorize(points, [0, 1, 0], radius=0.1, recipe="paper")):
         with pytest.raises(ValueError, match="two-class clip students"):
             robust_verdicts(student, points, student.y, 0.1)
@@ -195,7 +197,8 @@ def test_interference_is_the_closed_condition_decided_exactly(scale: float) -> N
     got = interference(bumps, probe, signs, delta)
     for x, y, near in zip(probe, signs, got, strict=True):
         wanted = any(
-            sum(max(abs(Fraction(float(v)) - Fraction(float(c))) - Fraction(student.radius) - Fraction(delta), 0)
+            sum(max(abs(Fraction(float(v)) - Fraction(float(c))) - Fraction(student.radius) - Fraction(delta),
+                    Fraction(0))
                 for v, c in zip(x, p, strict=True)) <= Fraction(student.ramp) / 2
             for p, label in zip(points, labels, strict=True) if label != y)
         assert near == wanted

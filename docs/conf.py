@@ -48,4 +48,5 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,  # times are not part of the documentation: they differ at every build
     "remove_config_comments": True,
 }
-suppress_warnings = ["config.cache"]  # the gallery's settings hold objects that Sphinx cannot store between builds
+# The gallery's settings hold objects that Sphinx cannot store between builds; it warns of that once.
+suppress_warnings = ["config.cache"]

@@ -1,7 +1,7 @@
 """Write docs/_generated/theorem_records.md from the records of the package, before Sphinx reads any page.
 
-The page says what the code says: name, statement, hypotheses, source and how much of it was read all come from
-`constructive.theorems.ALL`, so the two cannot drift apart.
+The page says what the code says: name, statement, hypotheses, source and how much of it was read all come
+from `constructive.theorems.ALL`, so the two cannot drift apart.
 """
 
 from __future__ import annotations

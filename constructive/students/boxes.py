@@ -120,8 +120,7 @@ def make_bumps(points: Array, labels: Labels, rows: NDArray[np.int64], radius: f
     kept = labels.take(rows)
     lower, upper = outward_boxes(points[rows], radius)
     groups = conflict_groups(kept.scores)
-    # a rounded l_1 distance exceeds the real one by at most d units in the last place; three more for this
-    # line
+    # a rounded l_1 distance exceeds the real one by at most d units in the last place; room for this product
     shrink = 1.0 - (points.shape[1] + 4) * _UNIT
     gap, pair = _closest(lower, upper, groups, rows, 1.0, True)
     gap_all, pair_all = _closest(lower, upper, groups, rows, 1.0, False)

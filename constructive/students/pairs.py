@@ -139,7 +139,7 @@ def closest_boxes(lower: Array, upper: Array, groups: NDArray[np.int64], p: floa
 
 def closest_conflict(points: Array, groups: NDArray[np.int64], p: float, *, different: bool,
                      who: str) -> tuple[tuple[int, int], Fraction] | None:
-    """Return the closest conflicting pair, the smallest among equals, and its exact distance (squared for l_2).
+    """Return the closest conflicting pair (smallest among equals) and its exact distance, squared for l_2.
 
     None without a conflicting pair. Raises ValueError for coordinates beyond 2^500.
     """

@@ -69,6 +69,6 @@ bench: $(VENV)/.extra-bench
 	@$(BIN)/python -m pytest benchmarks --benchmark-only -m "slow or not slow"
 
 clean:
-	rm -rf $(VENV) $(OUT) docs/_build docs/gallery docs/sg_execution_times.rst build dist \
+	rm -rf $(VENV) $(OUT) docs/_build docs/_generated docs/gallery docs/sg_execution_times.rst demos/out build dist \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find constructive tests demos docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

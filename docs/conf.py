@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "absolute_values",
     "theorem_records",
 ]
 exclude_patterns = ["_build", "_generated", "gallery/**/*.md5", "gallery/**/*.py", "gallery/**/*.ipynb"]
@@ -33,6 +34,7 @@ html_static_path = ["_static"]
 # The facade is documented in the order in which it is meant to be read.
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Array": "Array"}
 python_use_unqualified_type_names = True
 
 # The gallery is made from the demos, which are run at every build: an example that fails breaks the build.

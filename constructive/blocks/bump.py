@@ -47,7 +47,7 @@ def box_bump(lower: ArrayLike, upper: ArrayLike, width: float) -> Gate:
     ])
     return Gate(network, 1 - 1 / (Fraction(w) * Fraction(slope)), space(box.dimension),
                 2 * len(faces) + 2 + nonzero_count([end for *_, end in faces]), len(faces) + 1,
-                f"relu(1 - dist_1(x, box) / {w!r}) for a box with {len(faces)} faces in dimension {box.dimension}")
+                f"relu(1 - dist_1(x, box) / {w!r}) for a box with {len(faces)} faces in R^{box.dimension}")
 
 
 def support_volume(sides: Iterable[Fraction | float], width: Fraction | float) -> Fraction:

@@ -21,7 +21,7 @@ RATIONAL = st.fractions(-1, 1, max_denominator=997)
 def square_errors(pieces: Pieces) -> tuple[Fraction, Fraction]:
     """Return the exact (least, largest) value of f(x) - x^2 for f linear between the knots.
 
-    On a piece the error is a concave parabola: its least value is at an end, its largest at the point where the
+    On a piece the error is a concave parabola: its least value is at an end, its largest where the
     slope of the chord is 2 x, if that point is inside, else at an end.
     """
     least, largest = [], []

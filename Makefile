@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
+# Two installations into one environment must not run at once.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3

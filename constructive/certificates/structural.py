@@ -155,13 +155,15 @@ def _sorted_supports(pattern: BumpPattern) -> tuple[Any, ...]:
         finite = np.isfinite(widths).all(axis=0)
     selectivity = np.full(widths.shape[1], np.inf)
     for j in np.flatnonzero(finite):
-        selectivity[j] = widths[:, j].max() / max(float(np.ptp(spread[:, j])), np.finfo(float).tiny)
+        reach = float(np.ptp(spread[:, j]))
+        selectivity[j] = widths[:, j].max() / reach if reach > 0 else np.finfo(float).max
     axis = int(np.argmin(selectivity))
     key = np.where(np.isfinite(pattern.support_lower[:, axis]), pattern.support_lower[:, axis], -np.inf)
     order = np.argsort(key, kind="stable")
     widest = float(widths[:, axis].max())
     # the window's start is low - widest: one ulp more than the rounded width, so that rounding misses nothing
-    widest = math.nextafter(widest, math.inf) * (1 + 2.0**-50) + float(np.abs(key[np.isfinite(key)]).max(initial=0.0)) * 2.0**-50
+    largest = float(np.abs(key[np.isfinite(key)]).max(initial=0.0))
+    widest = math.nextafter(widest, math.inf) * (1 + 2.0**-50) + largest * 2.0**-50
     return (order.astype(np.int64), np.ascontiguousarray(key[order]), widest, axis,
             pattern.support_lower, pattern.support_upper)
 

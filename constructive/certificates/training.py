@@ -91,7 +91,7 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     wrong, witness, seen = _witnesses(network, points, low, high, goal, ~right, p, size)
     n = points.shape[0]
     evidence = Evidence.EXACT if method == "exact" else Evidence.ENCLOSED
-    error = Bracket(int(wrong.sum()) / n, 1.0 - int(right.sum()) / n, evidence)
+    error = Bracket(int(wrong.sum()) / n, int((~right).sum()) / n, evidence)
     verdict = (Verdict.CONFIRMED if right.all() else Verdict.REFUTED if wrong.any() else Verdict.UNDECIDED)
     ball = {1.0: "l_1", 2.0: "l_2", math.inf: "l_inf"}[p]
     kind = "real" if method == "exact" else str(network.dtype)
@@ -177,7 +177,7 @@ def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
             continue
         out_low[todo] = np.maximum(out_low[todo], found[0])
         out_high[todo] = np.minimum(out_high[todo], found[1])
-        decided = int(goal.right(out_low[todo], out_high[todo]).sum())
+        decided = int(goal.right(out_low, out_high)[todo].sum())
         if decided:
             certified[stage] = certified.get(stage, 0) + decided
     return out_low, out_high, tuple(certified.items())

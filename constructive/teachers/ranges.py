@@ -13,8 +13,8 @@ from constructive.teachers.teacher import Teacher
 
 Array = NDArray[np.float64]
 
-_PIECES = (2, 4)
-_BUDGET = 1 << 16
+_PIECES = (2, 4, 8, 16)
+_BUDGET = 1 << 17
 """Parts of boxes on which undecided signs are looked at more closely."""
 
 

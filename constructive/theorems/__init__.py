@@ -1,0 +1,36 @@
+"""Theorem records: each result as a statement with constants, a construction, and checks with planted errors.
+
+In reading order: gates; bumps and how they pack; separation; memorization, its size and its infinite family; local
+polynomials; robust generalization.
+"""
+
+from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
+from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
+from constructive.theorems.generalization import RULE, UNAVOIDABLE
+from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
+from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
+from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
+from constructive.theorems.packing import CROSS, PACKING, PAIR
+from constructive.theorems.product import THEOREM as PRODUCT_GATE
+from constructive.theorems.record import Claim, Theorem
+from constructive.theorems.separating import THEOREM as SEPARATION
+from constructive.theorems.size import THEOREM as SIZE
+from constructive.theorems.square import THEOREM as SQUARE_GATE
+from constructive.theorems.step import THEOREM as STEP_GATE
+
+ALL: tuple[Theorem, ...] = (
+    STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
+    PUBLISHED, PATCHED, SIZE, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, RULE, UNAVOIDABLE,
+)
+
+
+def find(name: str) -> Theorem:
+    """Return the record of that name; spaces and underscores count as hyphens. ValueError lists the names."""
+    wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
+    for record in ALL:
+        if record.name == wanted:
+            return record
+    raise ValueError(f"theorems: no record {name!r}; choose from {', '.join(record.name for record in ALL)}")
+
+
+__all__ = ["ALL", "find", "Claim", "Theorem"]

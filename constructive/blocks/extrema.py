@@ -29,7 +29,7 @@ def minimum_gate(k: int) -> Gate:
 def maximum_gate(k: int) -> Gate:
     """Return max(x_1, ..., x_k) by a balanced tree of ``max(a, b) = a + relu(b - a)``; error 0.
 
-    Size: depth 1 + ceil(log2 k); for k a power of two 3 (k - 1) units and 10 k - 13 nonzeros (k >= 2), and 2
+    Size: depth 1 + ceil(log2 k); for k a power of two 3 (k - 1) units and 8 k - 9 nonzeros (k >= 2), and 2
     more units for each level at which a value is left over. In floating point the pair gate returns a exactly
     when b <= a, otherwise b up to one rounding of b - a. Raises ValueError for k < 1.
 

@@ -47,7 +47,7 @@ def same_function(first: Network, second: Network, lower: Sequence[float], upper
     """Decide whether two networks relu(p), relu(q) with p, q affine on the cells of the threshold grid agree.
 
     On a cell both are affine, so they agree there if they agree at its corners; or both ReLUs vanish if both
-    are <= 0 at the corners. The outermost thresholds stand one unit outside; beyond, p is constant and q falls.
+    are <= 0 at the corners. The outermost points stand one unit outside; beyond, p is constant and q falls.
     """
     p, q = inner_sum(first), inner_sum(second)
     axes = [sorted({a - width - 1, a - width, a, b, b + width, b + width + 1})
@@ -95,7 +95,7 @@ def test_the_bump_is_one_minus_the_l1_distance(data: st.DataObject, d: int, widt
 
 
 @given(st.floats(1e-3, 10.0), st.fractions(-3, 3), st.fractions(-3, 3))
-def test_for_any_width_the_error_of_the_bump_is_the_stated_one(width: float, s: Fraction, t: Fraction) -> None:
+def test_for_any_width_the_bump_errs_as_stated(width: float, s: Fraction, t: Fraction) -> None:
     gate = box_bump([0.0, 0.0], [1.0, 0.5], width)
     assert abs(gate.network.exact([s, t])[0] - l1_bump([0.0, 0.0], [1.0, 0.5], width, [s, t])) <= gate.error
     # attained where the stored bump just reaches 0
@@ -152,7 +152,7 @@ def largest_sum(gates: Sequence[Gate], boxes: Sequence[tuple[Sequence[float], Se
 
 
 def linf_gap(first: tuple[list[float], list[float]], second: tuple[list[float], list[float]]) -> float:
-    """Return the l_inf distance of two boxes."""
+    """Return the l_inf distance."""
     return max(max(a2 - b1, a1 - b2) for a1, b1, a2, b2 in zip(*first, *second, strict=True))
 
 

@@ -43,11 +43,13 @@ def carry(dimension: int, depth: int, nonnegative: Iterable[int] = ()) -> Networ
     >>> carry(2, 2, nonnegative=[0]).size.units
     3
     """
-    if depth == 1:
-        return identity(dimension)
     single = set(nonnegative)
     if not single <= set(range(dimension)):
         raise ValueError(f"carry: nonnegative={sorted(single)} must name coordinates 0..{dimension - 1}")
+    if depth < 1:
+        raise ValueError(f"carry: depth={depth} must be >= 1")
+    if depth == 1:
+        return identity(dimension)
     entries = [(j, sign) for j in range(dimension) for sign in ((1.0,) if j in single else (1.0, -1.0))]
     split = np.zeros((len(entries), dimension))
     for row, (j, sign) in enumerate(entries):
@@ -62,6 +64,8 @@ def select(dimension: int, coordinates: Sequence[int]) -> Network:
     >>> select(3, [2, 0])([10.0, 20.0, 30.0]).tolist()
     [30.0, 10.0]
     """
+    if len(coordinates) == 0 or not set(coordinates) <= set(range(dimension)):
+        raise ValueError(f"select: coordinates={list(coordinates)} must name at least one of 0..{dimension - 1}")
     rows = np.arange(len(coordinates))
     picks = sparse.csr_array((np.ones(len(coordinates)), (rows, np.asarray(coordinates, dtype=int))),
                              shape=(len(coordinates), dimension))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -307,21 +308,27 @@ class Network:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Network:
         """Return the network saved at path, bit for bit; ValueError if the file is not one of ours."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(bytes(file["header"]).decode())
-                if header["format"] != _MAGIC:
-                    raise ValueError(f"format {header['format']!r}")
-                layers = []
-                for k in range(header["depth"]):
-                    data, shape = file[f"data{k}"], tuple(header["shapes"][k])
-                    parts = (data, file[f"indices{k}"], file[f"indptr{k}"])
-                    matrix = sparse.csr_array(parts, shape=shape)
-                    matrix.check_format(full_check=True)
-                    layers.append(Layer.build(matrix, file[f"bias{k}"], data.dtype))
-        except (KeyError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"Network.load: {os.fspath(path)!r} is not a network file: {error}") from error
-        return Network(tuple(layers))
+        # opened here: np.load leaves a broken archive open, and a missing file is another error than a bad one
+        with open(path, "rb") as raw:
+            try:
+                with np.load(raw, allow_pickle=False) as file:
+                    return Network(_read_layers(file))
+            except (LookupError, ValueError, TypeError, EOFError, OSError, ArithmeticError, RuntimeError,
+                    MemoryError, zlib.error, zipfile.BadZipFile) as error:
+                raise ValueError(f"Network.load: {os.fspath(path)!r} is not a network file: {error}") from error
+
+
+def _read_layers(file: Any) -> tuple[Layer, ...]:
+    header = json.loads(bytes(file["header"]).decode())
+    if header["format"] != _MAGIC:
+        raise ValueError(f"format {header['format']!r}")
+    layers = []
+    for k in range(header["depth"]):
+        data, shape = file[f"data{k}"], tuple(header["shapes"][k])
+        matrix = sparse.csr_array((data, file[f"indices{k}"], file[f"indptr{k}"]), shape=shape)
+        matrix.check_format(full_check=True)
+        layers.append(Layer.build(matrix, file[f"bias{k}"], data.dtype))
+    return tuple(layers)
 
 
 def _written(layer: Layer, row: int, source: str) -> str:

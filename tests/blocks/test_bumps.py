@@ -144,8 +144,8 @@ def test_a_face_at_infinity_costs_nothing() -> None:
 def largest_sum(gates: Sequence[Gate], boxes: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Fraction:
     """Return the exact maximum of a sum of bumps.
 
-    On each cell of the grid of all box ends every bump is the ReLU of an affine function, so the sum is convex
-    and its maximum is at a corner; beyond the grid all bumps fall.
+    On each cell of the grid of all box ends every bump is the ReLU of an affine function, so the sum is
+    convex and its maximum is at a corner; beyond the grid all bumps fall.
     """
     axes = [sorted({end[j] for box in boxes for end in box}) for j in range(len(boxes[0][0]))]
     return max(sum((gate.network.exact(x)[0] for gate in gates), Fraction(0)) for x in grid_points(axes))

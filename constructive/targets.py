@@ -27,8 +27,8 @@ class Target:
     """A smooth function on a box: ``values`` (n, d) -> (n,), ``derivative`` (multi-index, (n, d)) -> (n,).
 
     ``bound(r)`` is F_r >= |D^alpha f| on the box for every |alpha| = r; ``lipschitz`` bounds
-    |f(x) - f(z)| / ||x - z||_inf; ``rounding`` bounds the absolute error of computed values and of ``rounding``
-    times F_|alpha| that of derivatives, assuming library functions right to 4 units in the last place.
+    |f(x) - f(z)| / ||x - z||_inf. Computed values are off by at most ``rounding``, computed first derivatives by at
+    most ``rounding * F_1``, assuming that cos, sin, exp and pow are right to 4 units in the last place.
     """
 
     name: str
@@ -140,7 +140,7 @@ def polynomial(coefficients: Mapping[tuple[int, ...], float]) -> Target:
     degree = max(sum(alpha) for alpha in terms)
     return Target(f"polynomial of degree {degree}", d, lambda X: derivative((0,) * d, X), derivative, bound,
                   sum(sum(abs(c) for c in derived(_unit(d, j)).values()) for j in range(d)) * _UP,
-                  8 * (degree + len(terms) + 4) * 2.0**-53 * sum(abs(c) for c in terms.values()), Box.cube(d))
+                  8 * (degree + len(terms) + 4) * 2.0**-53 * max(1.0, sum(abs(c) for c in terms.values())), Box.cube(d))
 
 
 def multi_indices(dimension: int, order: int) -> list[tuple[int, ...]]:

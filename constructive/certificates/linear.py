@@ -5,9 +5,14 @@ and an interval -> affine maps act on forms exactly up to rounding; a ReLU whose
 the parallelogram between ``lambda v`` and ``lambda v + gap``, half of the gap going into the remainder. The width
 shrinks with the square of the box, where plain intervals shrink linearly and lose all correlation.
 
-Rounding: a program that adds k products and a bias in any order, fused or not, errs by at most (k + 1) u (|W| m +
-|b|) (to first order; the factor 1.01 covers the rest) when |v| <= m; our own sums err by no more, in three parts.
-Both go into the remainder, so the forms hold for the real network on real points and for the program alike.
+Rounding: let |v| <= m. A program that adds k products and a bias in any order, fused or not, with unit roundoff u and
+smallest positive number eta, errs by at most
+
+    gamma (|W| m + |b|) + k eta,   gamma = (k + 6) u' / (1 - (k + 6) u'),   u' = u + 4 * 2^-53,
+
+where u alone would do for the program, and the rest of u' pays for our own three sums (center, slopes, remainder) and
+their concretization. Beyond the largest number of the format the error is infinite. All of it goes into the
+remainder, so the forms hold for the real network on real points and for the program alike.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive.certificates.enclosure import cleaned_boxes
-from constructive.network import Network
+from constructive.network import Layer, Network
 
 Array = NDArray[np.float64]
 
@@ -64,22 +69,46 @@ def affine_bounds(network: Network, lower: ArrayLike, upper: ArrayLike) -> Affin
     n, d = low.shape
     widest = max(network.inputs, *(layer.outputs for layer in network.layers))
     block = max(1, min(2048, _BLOCK_NUMBERS // (widest * (d + 6))))
-    maps = [(layer.weight.astype(np.float64), abs(layer.weight).astype(np.float64),
-             layer.bias.astype(np.float64)[:, None], _rounding(network, layer)) for layer in network.layers]
-    pieces = [_one_block(maps, low[a:a + block], high[a:a + block]) for a in range(0, n, block)]
+    maps = [_Map.of(layer) for layer in network.layers]
+    starts = range(0, max(n, 1), block)  # no box at all still gives arrays of the right shape
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes an infinite bound
+        pieces = [_one_block(maps, low[a:a + block], high[a:a + block]) for a in starts]
     return AffineBounds(*[np.concatenate(column) for column in zip(*pieces, strict=True)])
 
 
-def _rounding(network: Network, layer: Any) -> Array:
-    """Return for each row the factor of (|W| m + |b|) that covers the program's rounding and ours."""
-    terms = np.diff(layer.weight.indptr)[:, None].astype(np.float64)
-    unit = 2.0**-24 if network.dtype == np.float32 else _UNIT
-    return 1.01 * (terms + 6) * (unit + 4 * _UNIT)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Map:
+    """One affine map with what bounds its rounding: see the module's inequality."""
+
+    weight: Any
+    magnitude: Any
+    bias: Array
+    gamma: Array
+    lost: Array
+    largest: float
+
+    @staticmethod
+    def of(layer: Layer) -> _Map:
+        single = layer.weight.dtype == np.float32
+        weight = layer.weight.astype(np.float64)
+        terms = np.diff(layer.weight.indptr)[:, None].astype(np.float64)
+        relative = (terms + 6) * ((2.0**-24 if single else _UNIT) + 4 * _UNIT)
+        gamma = np.where(relative < 0.5, relative / np.maximum(1 - relative, 0.5) * (1 + 2.0**-20), np.inf)
+        return _Map(weight, abs(weight), layer.bias.astype(np.float64)[:, None], gamma,
+                    _TINY + terms * (2.0**-149 if single else 0.0),
+                    float(np.finfo(layer.weight.dtype).max) * 0.99)
+
+    def error(self, sizes: Array) -> Array:
+        """Return the bound on all rounding, where ``sizes`` is |W| m."""
+        total = sizes + np.abs(self.bias)
+        bound = self.gamma * total * (1 + 2.0**-20) + self.lost
+        return np.where(total <= self.largest, bound, np.inf)
 
 
-def _one_block(maps: list[tuple[Any, Any, Array, Array]], low: Array, high: Array) -> tuple[Array, ...]:
+def _one_block(maps: list[_Map], low: Array, high: Array) -> tuple[Array, ...]:
     n, d = low.shape
     middle = low + (high - low) / 2
+    middle = np.where(np.isfinite(middle), middle, low / 2 + high / 2)
     reach = np.maximum(high - middle, middle - low)
     reach = np.where(reach > 0, np.nextafter(reach, np.inf), 0.0)
     center = middle.T.copy()
@@ -87,9 +116,8 @@ def _one_block(maps: list[tuple[Any, Any, Array, Array]], low: Array, high: Arra
     slope[np.arange(d), np.arange(d)] = reach.T  # slope[j] holds the coefficients of t_j, shape (units, n)
     remainder = np.zeros((d, n))
     bottom, top = low.T.copy(), high.T.copy()
-    for k, (weight, magnitude, bias, rounding) in enumerate(maps):
-        center, slope, remainder, bottom, top = _affine(weight, magnitude, bias, rounding, center, slope, remainder,
-                                                        bottom, top)
+    for k, affine in enumerate(maps):
+        center, slope, remainder, bottom, top = _affine(affine, center, slope, remainder, bottom, top)
         if k + 1 < len(maps):
             center, slope, remainder, bottom, top = _relu(center, slope, remainder, bottom, top)
     lower = np.where(np.isnan(bottom), -np.inf, bottom)
@@ -97,8 +125,8 @@ def _one_block(maps: list[tuple[Any, Any, Array, Array]], low: Array, high: Arra
     return (middle, reach, center.T, slope.transpose(2, 1, 0), remainder.T, lower.T, upper.T)
 
 
-def _affine(weight: Any, magnitude: Any, bias: Array, rounding: Array, center: Array, slope: Array,
-            remainder: Array, bottom: Array, top: Array) -> tuple[Array, ...]:
+def _affine(affine: _Map, center: Array, slope: Array, remainder: Array, bottom: Array,
+            top: Array) -> tuple[Array, ...]:
     d, units, n = slope.shape
     spread = np.abs(slope).sum(axis=0)
     largest = np.maximum(np.abs(center) + spread + remainder, np.maximum(np.abs(bottom), np.abs(top)))
@@ -106,12 +134,12 @@ def _affine(weight: Any, magnitude: Any, bias: Array, rounding: Array, center: A
     mean = bottom + half
     signed = np.concatenate([center, *slope, mean], axis=1)
     sizes = np.concatenate([remainder, largest, half], axis=1)
-    moved, scaled = weight @ signed, magnitude @ sizes
-    error = rounding * (scaled[:, n:2 * n] + np.abs(bias)) + _TINY
-    center = moved[:, :n] + bias
+    moved, scaled = affine.weight @ signed, affine.magnitude @ sizes
+    error = affine.error(scaled[:, n:2 * n])
+    center = moved[:, :n] + affine.bias
     slope = moved[:, n:(d + 1) * n].reshape(-1, d, n).transpose(1, 0, 2)
     remainder = scaled[:, :n] + error
-    mean, half = moved[:, (d + 1) * n:] + bias, scaled[:, 2 * n:] + error
+    mean, half = moved[:, (d + 1) * n:] + affine.bias, scaled[:, 2 * n:] + error
     spread = np.abs(slope).sum(axis=0) + remainder
     slack = (d + 8) * 2 * _UNIT * (np.abs(center) + spread)
     bottom = np.maximum(center - spread - slack, mean - half - 4 * _UNIT * (np.abs(mean) + half))
@@ -121,14 +149,14 @@ def _affine(weight: Any, magnitude: Any, bias: Array, rounding: Array, center: A
 
 def _relu(center: Array, slope: Array, remainder: Array, bottom: Array, top: Array) -> tuple[Array, ...]:
     crossing = (bottom < 0) & (top > 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(divide="ignore"):
         chord = np.where(crossing, top / (top - bottom), np.where(bottom >= 0, 1.0, 0.0))
     chord = np.where(np.isfinite(chord), np.clip(chord, 0.0, 1.0), 1.0)
     # relu(v) - chord v lies between 0 and its larger value at the two ends
     gap = np.where(crossing, np.maximum(-chord * bottom, (1 - chord) * top), 0.0)
     size = np.abs(center) + np.abs(slope).sum(axis=0) + remainder
     center = chord * center + gap / 2
-    remainder = chord * remainder + gap / 2 + np.where(crossing, 8 * _UNIT * (size + gap), 0.0)
+    remainder = chord * remainder + gap / 2 + np.where(crossing, 8 * _UNIT * (size + gap) + _TINY, 0.0)
     return center, chord * slope, remainder, np.maximum(bottom, 0.0), np.maximum(top, 0.0)
 
 

@@ -45,41 +45,57 @@ def sup_error(network: Network, target: Smooth, box: Box | None = None, *, relat
               budget: int = 200_000) -> Bracket:
     """Return a bracket of ``sup over the box of |network - target|`` for the real network, one output.
 
-    Stops when the width is at most ``relative`` times the upper end or ``absolute``, when the bracket lies on one
-    side of ``limit``, or after ``budget`` boxes; the bracket holds in every case, ENCLOSED. It trusts the
-    target's derivative bounds and its stated rounding.
-    Raises ValueError if dimensions differ or the network has several outputs.
+    Stops when the width is at most ``relative`` times the upper end or ``absolute``; with ``limit`` only when the
+    bracket lies on one side of it; and after ``budget`` boxes at the latest. The bracket holds in every case,
+    ENCLOSED. It trusts the target's derivative bounds and its stated rounding.
+    Raises ValueError if dimensions differ, the network has several outputs, the box leaves the target's, or the
+    target contradicts itself.
+
+    >>> from constructive.network import Network
+    >>> from constructive.targets import polynomial
+    >>> line, parabola = Network.build([([[1.0]], None)]), polynomial({(2,): 1.0})
+    >>> 0.25 in sup_error(line, parabola)
+    True
     """
     who = "sup_error"
     domain = target.box if box is None else box
     if network.inputs != target.dimension or domain.dimension != target.dimension or network.outputs != 1:
         raise ValueError(f"{who}: network R^{network.inputs} -> R^{network.outputs}, target on R^{target.dimension} "
                          f"and box in R^{domain.dimension} do not fit; one output is needed")
+    if (domain.lower < target.box.lower).any() or (domain.upper > target.box.upper).any():
+        raise ValueError(f"{who}: box {domain.lower.tolist()} .. {domain.upper.tolist()} leaves the target's box, where "
+                         "its derivatives are not bounded; pass a part of target.box")
+    real = network.astype(np.float64)  # the same weights: single precision would round the boxes outward
     rel = as_number(relative, who, "relative", at_least=0.0)
     least = as_number(absolute, who, "absolute", at_least=0.0)
     left = as_count(budget, who, "budget", at_least=1)
-    d = target.dimension
     low, high = domain.lower[None, :].copy(), domain.upper[None, :].copy()
-    done = 0.0
-    upper, found = _on_boxes(network, target, low, high)
+    done = 0.0  # the largest upper bound among boxes that are no longer split
+    upper, found = _on_boxes(real, target, low, high)
     while True:
         worst = max(done, float(upper.max(initial=0.0)))
-        if worst - found <= max(rel * worst, least) or left <= 0 or low.shape[0] == 0:
-            return Bracket(min(found, worst), worst, Evidence.ENCLOSED)
-        if limit is not None and (worst <= limit or found > limit):
+        if limit is None:
+            goal = max(found / (1 - rel) if rel < 1 else math.inf, found + least)
+        else:
+            goal = limit
+        rows = np.flatnonzero(upper > goal)
+        if rows.size == 0 or left < 4 or (limit is not None and found > limit):
+            if found > worst:
+                raise ValueError(f"{who}: the target's bounds contradict its values, distance {found!r} found where "
+                                 f"{worst!r} was derived; check bound(1), bound(2) and rounding")
             return Bracket(found, worst, Evidence.ENCLOSED)
-        goal = max(found / (1 - rel) if rel < 1 else math.inf, found + least)
-        if limit is not None:
-            goal = max(goal, limit)
-        split = upper > goal
-        done = max(done, float(upper[~split].max(initial=0.0)))
-        low, high = _halved(low[split], high[split], d)
+        if 4 * rows.size > left:  # the rest of the budget goes to the worst boxes
+            rows = rows[np.argsort(-upper[rows], kind="stable")[: left // 4]]
+        kept = np.ones(upper.size, bool)
+        kept[rows] = False
+        done = max(done, float(upper[kept].max(initial=0.0)))
+        low, high = _halved(low[rows], high[rows])
         left -= low.shape[0]
-        upper, seen = _on_boxes(network, target, low, high)
+        upper, seen = _on_boxes(real, target, low, high)
         found = max(found, seen)
 
 
-def _halved(low: Array, high: Array, d: int) -> tuple[Array, Array]:
+def _halved(low: Array, high: Array) -> tuple[Array, Array]:
     """Cut every box in four along its longest side."""
     side = np.argmax(high - low, axis=1)
     rows = np.arange(low.shape[0])
@@ -106,7 +122,7 @@ def _on_boxes(network: Network, target: Smooth, low: Array, high: Array) -> tupl
     # |f(x) - f(c) - grad f(c) . (x - c)| <= F_2 / 2 (sum |x_j - c_j|)^2
     curved = target.bound(2) / 2 * span * span
     slope = np.abs(forms.slope[:, 0, :] - gradient * reach).sum(axis=1)
-    noise = target.rounding * (1 + first * span)
+    noise = target.rounding * (1 + first * span) * (1 + 2.0**-40)
     size = np.abs(forms.center[:, 0]) + np.abs(forms.slope[:, 0, :]).sum(axis=1) + np.abs(value) + first * span
     slack = noise + 16 * (d + 2) * _UNIT * size
     upper = np.abs(forms.center[:, 0] - value) + slope + forms.remainder[:, 0] + curved + slack
@@ -114,4 +130,6 @@ def _on_boxes(network: Network, target: Smooth, low: Array, high: Array) -> tupl
     plain = np.maximum(forms.upper[:, 0] - value, value - forms.lower[:, 0]) + first * span + slack
     points = affine_bounds(network, middle, middle)
     gap = np.maximum(points.lower[:, 0] - value, value - points.upper[:, 0]) - noise
-    return np.minimum(upper, plain), max(0.0, float(gap.max()))
+    gap = gap - 4 * _UNIT * (np.abs(gap) + noise)
+    upper = np.fmin(upper, plain) * (1 + 16 * _UNIT)
+    return np.where(np.isnan(upper), np.inf, upper), float(gap.max(initial=0.0, where=~np.isnan(gap)))

@@ -32,8 +32,16 @@ from constructive.teachers.teacher import Teacher
 Array = NDArray[np.float64]
 
 _LARGEST = 5_000_000
-_DAMPED = {1: 0.5, 2: 0.25, 3: 2.5 * 0.125}
-"""kappa_r c_r for orders 1, 2, 3: c_r = max_s (1-s) s^r + s (1-s)^r = 1/2, 1/4, 1/8; kappa_r = 1, 1, 5/2."""
+_DAMPED = {1: 0.5, 2: 0.25, 3: 0.0625}
+"""kappa_r c_r for orders 1, 2, 3: c_r = max_s (1-s) s^r + s (1-s)^r = 1/2, 1/4, 1/8; kappa_r = 1, 1, 1/2.
+
+Proof that kappa_r = 1 / (r - 1), p = r - 1 >= 1. Read the hats at x as the law of a random node x - h with E h = 0 and
+let g(t) = f(x - t h). The piece of the node is ``sum_{j < p} (1 - j/p) (-1)^j g^(j)(1) / j!``; expand each derivative
+round t = 0 with integral remainder. The terms g^(j)(0), 2 <= j <= p, cancel, g'(0) has mean 0, and the remainder is
+``int_0^1 k(t) g^(r)(t) dt`` with ``k(t) = (-1)^(p-1) (1 - t) t^(p-1) / p!``, whose absolute integral is 1 / (p r!).
+Finally |g^(r)| <= F_r |h|_1^r, and E |h|_1^r <= c_r (d/K)^r by Minkowski's inequality over coordinates. In one dimension
+and for f = x^r / r! this is attained. Order 1 is a separate line: E |h|_1 <= d / (2K).
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +97,10 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     goal = taylor_bound(target, r, k)
     m = as_count(levels, who, "levels", at_least=1) if levels is not None else _levels(table, goal, r, d)
     stack, scale = _assemble(table, r, k, d, m)
-    error = PartitionError(goal, gate_error(table, r, d, m), 64 * (d + 2) * scale * 2.0**-53 + target.rounding * 4)
+    error = PartitionError(goal, gate_error(table, r, d, m), _stored(target, r, k, scale))
+    if tolerance is not None and error.total > float(tolerance):
+        raise ValueError(f"{who}: tolerance={tolerance!r} cannot be met, the proved error is {error.total:.4g} "
+                         f"(gates {error.gates:.2g}, stored numbers {error.stored:.2g}); raise levels or tolerance")
     return Teacher(
         network=Network(stack.layers()), nonzeros=stack.nonzeros, target=target,
         statement=f"modified Taylor pieces of order {r} on {k}^{d} cells, gates of depth {m}: "
@@ -101,7 +112,8 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
 def _cells(target: Target, r: int, tolerance: float | None, who: str) -> int:
     goal = as_number(tolerance, who, "tolerance", above=0.0)
     unit = taylor_bound(target, r, 1)
-    return max(1, math.ceil((unit * 1.1 / goal) ** (1 / r)))
+    # beyond this ratio the size is refused anyway
+    return max(1, math.ceil(min(unit / goal * 1.1, 1e30) ** (1 / r)))
 
 
 def _levels(table: Array, goal: float, r: int, d: int) -> int:
@@ -110,6 +122,21 @@ def _levels(table: Array, goal: float, r: int, d: int) -> int:
     while m < 24 and gate_error(table, r, d, m) > max(goal / 20, 1e-13):
         m += 1
     return m
+
+
+def _stored(target: Target, r: int, k: int, scale: float) -> float:
+    """Return a bound on what the stored numbers change: computed coefficients, nodes k/K rounded to doubles.
+
+    Hats sum to 1, so errors of values count once. A slope is off by ``rounding F_1 + u d F_2`` and 2 u F_1 more from
+    its division by 2 K, which bubbles, together at most 1/4 for two slopes, turn into half of it for each coordinate.
+    The weights made of the coefficients are exact: scales are powers of two. The last term is for the evaluation.
+    """
+    d, unit = target.dimension, 2.0**-53
+    error = target.rounding + unit * target.lipschitz
+    if r == 3:
+        slope = target.rounding * target.bound(1) + unit * (d * target.bound(2) + 4 * target.bound(1))
+        error += d * slope / (4 * k)
+    return error + 64 * (d + 2) * scale * unit
 
 
 def coefficient_table(target: Target, r: int, k: int) -> Array:

@@ -231,7 +231,7 @@ def judge(claim: str, observed: Bracket, relation: str, limit: float, formula: s
     if relation != "==" and limit != 0.0 and math.isfinite(limit) and math.isfinite(end):
         tightness = end / limit
     note = "the bracket is too wide: raise the budget of the measure" if verdict is Verdict.UNDECIDED else ""
-    words = f" ({formula})" if formula else ""
+    words = f" ({formula})" if formula and formula != f"{limit:.6g}" else ""
     return Check(claim, f"{relation} {limit:.6g}{words}", observed, verdict, tightness, 1, note)
 
 

@@ -56,7 +56,8 @@ def clean_labels(y: Any, n: int, *, who: str, classes: Sequence[Any] | None = No
     """Return the labels y (n,) cleaned; see the module's rules.
 
     ``task`` "classification" or "regression" overrides the inference; ``classes`` fixes the classes and their
-    order. One class c counts as the upper one of two: its score is +1. Raises TypeError for labels of mixed or
+    order. Labels -1 and +1 are two classes even where one
+    of them does not occur; any other single class counts as the upper one of two: its score is +1. Raises TypeError for labels of mixed or
     unknown kind, ValueError for a wrong length, NaN, infinity, or a label outside ``classes``.
 
     >>> clean_labels(["no", "yes"], 2, who="doc").scores.tolist()
@@ -110,6 +111,9 @@ def _plain(raw: NDArray[Any], who: str) -> NDArray[Any]:
 def _classes(raw: NDArray[Any], classes: Sequence[Any] | None, who: str) -> Labels:
     found, index = np.unique(raw, return_inverse=True)
     names = tuple(v.item() for v in found)
+    if classes is None and raw.dtype.kind in "if" and set(names) <= {-1, 1}:
+        # -1 and +1 keep their meaning where only one of them occurs
+        classes = (raw.dtype.type(-1).item(), raw.dtype.type(1).item())
     if classes is not None:
         known = {c: i for i, c in enumerate(classes)}
         if len(known) != len(classes):

@@ -123,7 +123,9 @@ def _attacks(points: Array, labels: Labels, rest: NDArray[np.int64], size: float
         for column in near.T:
             yield centers + _shortened(others[column] - centers, inner, p)
     for _ in range(tries):
-        direction = rng.choice((-1.0, 1.0), (rest.size, d)) * (rng.random((rest.size, d)) if rng.random() < 0.5 else 1.0)
+        direction = rng.choice((-1.0, 1.0), (rest.size, d))
+        if rng.random() < 0.5:
+            direction = direction * rng.random((rest.size, d))
         yield centers + _shortened(direction * 2 * size, inner, p)
 
 

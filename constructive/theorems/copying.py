@@ -18,10 +18,11 @@ from constructive.theorems.record import Claim, Instance, Theorem
 
 
 def draw(rng: np.random.Generator, **arguments: Any) -> Instance:
-    """Return taught data and six segments, each by its two dyadic ends."""
+    """Return taught data and six segments, each by its two dyadic ends, one of them far away."""
     instance = draws.taught_data(rng, **{"n": int(rng.integers(4, 12)), "d": int(rng.choice((1, 2, 3, 5))),
                                          **arguments})
     ends = rng.integers(-512, 1536, (6, 2, instance["X"].shape[1])) / 1024
+    ends[0] += 64.0  # one segment far from all data, so that something is always compared
     return {**instance, "segments": ends}
 
 

@@ -25,6 +25,8 @@ def data(rng: np.random.Generator, *, n: int | None = None, d: int | None = None
     X = rng.random((count, dimension)) * rng.choice([1.0, 8.0])
     values = bool(rng.random() < 0.4) if real is None else real
     y = rng.normal(size=count) if values else rng.choice((-1.0, 1.0), count)
+    if not values and count > 1:
+        y[:2] = (-1.0, 1.0)  # both classes occur, so that -1 and +1 keep their meaning
     distance = separation(X, y).distance
     if math.isinf(distance):
         distance = separation(X).distance if count > 1 else 1.0

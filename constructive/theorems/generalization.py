@@ -23,8 +23,10 @@ def draw(rng: np.random.Generator, d: int | None = None) -> Instance:
     scale = float(np.ptp(X)) or 1.0
     points = rng.uniform(X.min() - 0.1 * scale, X.max() + 0.1 * scale, (200, dimension))
     near = X[rng.integers(len(X), size=200)] + rng.uniform(-4, 4, (200, dimension)) * radius
+    truth = rng.choice((-1.0, 1.0), 400)
+    points[:8], truth[:8] = X[np.arange(8) % len(X)], -instance["y"][np.arange(8) % len(X)]  # errors for certain
     return {**instance, "teacher": draws.teacher(rng, dimension, hidden=0),
-            "points": np.concatenate([points, near]), "truth": rng.choice((-1.0, 1.0), 400),
+            "points": np.concatenate([points, near]), "truth": truth,
             "delta": float(rng.uniform(0.1, 1.0)) * radius}
 
 
@@ -121,7 +123,7 @@ RULE = Theorem(
     statement="Where the teacher is right on the whole delta-ball, the student is wrong in it if and only if the ball "
               "comes within w / 2 in l_1 of a box with another label.",
     hypotheses=("two classes, supports disjoint", "teacher right on the ball"),
-    claims=(Claim("verdicts contradicted by the weights", contradictions, zero, "none", "=="),),
+    claims=(Claim("verdicts contradicted by the weights", contradictions, zero, "0", "=="),),
     draw=draw, construct=student, plant=plant_rule, repeats=4,
     proof=(("a bump of 1/2 puts the envelope at 0", "students.robustness.interference"),),
 )
@@ -132,7 +134,7 @@ UNAVOIDABLE = Theorem(
     statement="Every network right on the radius-balls of its data errs within delta of each point that lies within "
               "radius + delta of a datum with another label.",
     hypotheses=("two classes", "closed l_inf balls"),
-    claims=(Claim("meeting points where the network avoids the error", escapes, zero, "none", "=="),),
+    claims=(Claim("meeting points where the network avoids the error", escapes, zero, "0", "=="),),
     draw=draw, construct=network, plant=plant_network, repeats=6,
     proof=(("two closed balls that meet share a point", "theorems.generalization.escapes"),),
 )

@@ -93,7 +93,7 @@ THEOREM = Theorem(
     statement="relu(sum of trapezoids - (d - 1)) equals relu(1 - l_1 distance to the box / w) everywhere, with 4d + 1 "
               "units against 2d + 1.",
     hypotheses=("a box with lower <= upper", "width w > 0 a power of two, dyadic thresholds"),
-    claims=(Claim("cells on which the two may differ", differing_cells, zero, "none", "=="),),
+    claims=(Claim("cells on which the two may differ", differing_cells, zero, "0", "=="),),
     draw=draw, construct=construct, plant=plant, repeats=4,
     proof=(("both are relu of one affine function on each cell", "theorems.indicator.differing_cells"),),
 )

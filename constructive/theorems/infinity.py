@@ -56,7 +56,7 @@ THEOREM = Theorem(
     statement="Every ramp in (0, w] gives a memorizer of the same balls, and different ramps give different functions "
               "unless the teacher agrees with the labels all round the boxes.",
     hypotheses=("radius < separation / 2", "teacher differs from a label somewhere on the boundary of its box"),
-    claims=(Claim("members not certified", uncertified, zero, "none", "=="),
-            Claim("pairs of members not told apart", indistinct, zero, "none", "==")),
+    claims=(Claim("members not certified", uncertified, zero, "0", "=="),
+            Claim("pairs of members not told apart", indistinct, zero, "0", "==")),
     draw=draw, construct=construct, plant=plant, repeats=4,
 )

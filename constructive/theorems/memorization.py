@@ -109,6 +109,7 @@ def draw_patched(rng: np.random.Generator, **arguments: Any) -> Instance:
     guide = draws.teacher(rng, X.shape[1], hidden=0)
     score = guide(X)[:, 0]
     y = np.where(rng.random(len(X)) < 0.2, -1, 1) * np.where(score >= np.median(score), 1.0, -1.0)
+    y[:2] = (-1.0, 1.0)
     distance = draws.separation(X).distance
     return {"X": X, "y": y, "radius": distance * float(rng.uniform(0.1, 0.45)), "teacher": guide}
 
@@ -124,7 +125,7 @@ ROBUST = Theorem(
     statement="For every radius below half the separation the clip student gives each label on the whole closed l_inf "
               "ball of its datum, in floating point, in any order of summation.",
     hypotheses=("radius < separation / 2", "IEEE arithmetic, rounding to nearest"),
-    claims=(Claim("robust training error", robust_error, zero, "none", "=="),),
+    claims=(Claim("robust training error", robust_error, zero, "0", "=="),),
     draw=draws.taught_data, construct=draws.student_network, plant=draws.without_a_bump, repeats=12,
     proof=(("outward rounding", "domain.outward_boxes"), ("ramp below the gap of the rounded boxes",
            "students.boxes.make_bumps"), ("gate", "students.layout.envelope_gate")),
@@ -136,7 +137,7 @@ INTERVALS = Theorem(
     statement="Interval propagation through the clip student returns exactly the label on every training box, "
               "whatever the teacher: the cheapest sound verifier is complete for it.",
     hypotheses=("radius < separation / 2", "endpoint intervals, no widening where rounding is monotone"),
-    claims=(Claim("largest distance of the interval's ends from the label", interval_deviation, zero, "none", "=="),),
+    claims=(Claim("largest distance of the interval's ends from the label", interval_deviation, zero, "0", "=="),),
     draw=draws.taught_data, construct=draws.student_network, plant=plant_real, repeats=8,
     proof=(("on a box two envelopes add up to 2B exactly", "students.layout.envelope_gate"),),
 )
@@ -156,6 +157,6 @@ PATCHED = Theorem(
     statement="Data on whose whole ball the teacher is certified right need no bump: the patched student still has "
               "robust training error 0.",
     hypotheses=("classes", "radius < separation / 2", "teacher certified on the boxes left to it"),
-    claims=(Claim("robust training error", robust_error, zero, "none", "=="),),
+    claims=(Claim("robust training error", robust_error, zero, "0", "=="),),
     draw=draw_patched, construct=construct_patched, plant=draws.without_a_bump,
 )

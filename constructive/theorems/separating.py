@@ -76,7 +76,7 @@ THEOREM = Theorem(
     statement="The reported pair attains the smallest distance between differently labelled data exactly, and the "
               "reported distance is that number rounded down.",
     hypotheses=("finite doubles", "l_1, l_2 or l_inf"),
-    claims=(Claim("pair's distance above the least", excess, zero, "none", "=="),
+    claims=(Claim("pair's distance above the least", excess, zero, "0", "=="),
             Claim("stated distance at most the pair's", understated, zero, "never above", ">="),
             Claim("stated distance below the pair's, in last places", understated, one, "1")),
     draw=draw, construct=construct, plant=plant, repeats=8,

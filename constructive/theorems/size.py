@@ -57,8 +57,8 @@ def plant(network: Network, instance: Instance, rng: np.random.Generator) -> Net
 THEOREM = Theorem(
     name="size-of-the-student",
     source=Source("2401.13624", "linear over-parameterization", "sharper", "secondary"),
-    statement="The clip student has nnz(T) + 6 d n + n + #{y != -B} + #{y != B} + 15 nonzeros, and a few that depend on "
-              "the teacher's depth: 6 d + 2 more for each datum with labels +-B, 6 d + 3 with real labels.",
+    statement="The clip student has nnz(T) + 6 d n + n + #{y != -B} + #{y != B} + 15 nonzeros, and a few that depend "
+              "on the teacher's depth: 6 d + 2 more for each datum with labels +-B, 6 d + 3 with real labels.",
     hypotheses=("n distinct data, equal real labels not overlapping", "thresholds that are exactly 0 do not count"),
     claims=(Claim("nonzeros counted", nonzeros, formula, "formula of the instance", "=="),
             Claim("nonzeros more than the teacher's, for each datum", per_datum, ceiling, "6 d + 3 + constant / n")),

@@ -58,7 +58,7 @@ THEOREM = Theorem(
     statement="m sawtooth levels give x^2 on [0, 1] with largest error exactly 4^-(m+1), and no error on k / 2^m.",
     hypotheses=("x in [0, 1]", "m >= 1 levels"),
     claims=(Claim("largest error on [0, 1]", sup_error, limit, "4^-(m+1)", "=="),
-            Claim("largest error on the grid k / 2^m", grid_error, zero, "none", "==")),
+            Claim("largest error on the grid k / 2^m", grid_error, zero, "0", "==")),
     draw=draw, construct=construct, plant=moved_weight,
     proof=(("linear between knots, so the error is a parabola on each piece", "theorems.square.sup_error"),),
 )

@@ -17,9 +17,11 @@ _HOME = {
     "taylor_partition": "constructive.teachers",
     "fit_affine": "constructive.teachers",
     "certify": "constructive.certificates.training",
+    "interval_bounds": "constructive.certificates.enclosure",
     "sup_error": "constructive.certificates.sup_error",
     "robust_error": "constructive.risk",
     "verify": "constructive.verification",
+    "outward_boxes": "constructive.domain",
     "Network": "constructive.network",
     "Student": "constructive.students",
     "Recipe": "constructive.students",
@@ -29,11 +31,8 @@ _HOME = {
     "Evidence": "constructive.evidence",
     "Verdict": "constructive.evidence",
     "Report": "constructive.evidence",
-    "Table": "constructive.evidence",
-    "judge": "constructive.evidence",
-    "exactly": "constructive.evidence",
 }
-_MODULES = ("targets", "theorems", "blocks", "calculus", "students", "populations", "risk",
+_MODULES = ("evidence", "targets", "theorems", "blocks", "calculus", "students", "populations", "risk",
             "plotting", "report", "testing")
 
 __all__ = [*_HOME, *_MODULES]
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from constructive import (
         blocks,
         calculus,
+        evidence,
         plotting,
         populations,
         report,
@@ -51,9 +51,11 @@ if TYPE_CHECKING:
         testing,
         theorems,
     )
+    from constructive.certificates.enclosure import interval_bounds
     from constructive.certificates.sup_error import sup_error
     from constructive.certificates.training import certify
-    from constructive.evidence import Bracket, Evidence, Report, Table, Verdict, exactly, judge
+    from constructive.domain import outward_boxes
+    from constructive.evidence import Bracket, Evidence, Report, Verdict
     from constructive.network import Network
     from constructive.risk import robust_error
     from constructive.students import (

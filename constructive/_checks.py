@@ -45,7 +45,7 @@ def as_number(value: Any, who: str, name: str, *, at_least: float | None = None,
 
     Raises TypeError for what is not a real number (bool included), ValueError outside the bounds.
     """
-    if isinstance(value, (bool, np.bool_)) or isinstance(value, (str, bytes)):
+    if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{who}: {name} must be a real number, got {value!r}")
     try:
         number = float(value)

@@ -169,7 +169,7 @@ def verify(
     from constructive.verification import verify as verified
     if everything == (name is not None):
         raise ValueError("verify: pass the name of one record, or --all")
-    arguments = _arguments(context.args)
+    arguments: dict[str, Any] = dict(_arguments(context.args))
     records = theorems.ALL if everything else (theorems.find(str(name)),)
     reports: list[Report] = []
     with Progress(console=_errors, transient=True, disable=not _errors.is_terminal) as progress:

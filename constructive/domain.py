@@ -58,8 +58,7 @@ class Box:
     def contains(self, x: ArrayLike) -> NDArray[np.bool_]:
         """Return which of the points x, shape (..., d), lie in the box; compared exactly, no tolerance."""
         points = np.asarray(x, dtype=np.float64)
-        inside: NDArray[np.bool_] = ((points >= self.lower) & (points <= self.upper)).all(axis=-1)
-        return inside
+        return np.asarray(((points >= self.lower) & (points <= self.upper)).all(axis=-1))
 
     def corners(self) -> Array:
         """Return the 2^d corners, shape (2^d, d)."""

@@ -56,8 +56,8 @@ def clean_labels(y: Any, n: int, *, who: str, classes: Sequence[Any] | None = No
     """Return the labels y (n,) cleaned; see the module's rules.
 
     ``task`` "classification" or "regression" overrides the inference; ``classes`` fixes the classes and their
-    order. Labels -1 and +1 are two classes even where one
-    of them does not occur; any other single class counts as the upper one of two: its score is +1. Raises TypeError for labels of mixed or
+    order. Labels -1 and +1 are two classes even where one of them does not occur; any other single class counts
+    as the upper one of two: its score is +1. Raises TypeError for labels of mixed or
     unknown kind, ValueError for a wrong length, NaN, infinity, or a label outside ``classes``.
 
     >>> clean_labels(["no", "yes"], 2, who="doc").scores.tolist()

@@ -112,8 +112,7 @@ def brackets(rows: Sequence[tuple[str, Bracket]], ax: Any = None, *, bound: tupl
     Sampled brackets carry their confidence in the name. Returns the Axes.
     """
     axes = _axes(ax)
-    for k, (name, bracket) in enumerate(rows):
-        y = len(rows) - 1 - k
+    for y, (_, bracket) in enumerate(reversed(rows)):
         axes.barh(y, bracket.lower, height=0.5, color=SKY, alpha=0.8, lw=0)
         axes.barh(y, bracket.upper - bracket.lower, left=bracket.lower, height=0.5, color=ORANGE, alpha=0.9, lw=0)
         axes.plot([bracket.lower, bracket.upper], [y, y], color=BLACK, lw=1.2, marker="|", ms=9)

@@ -116,8 +116,9 @@ def memorize_table(table: TableData, *, radius: float | None, test_fraction: flo
         tables.append(_held_out(student, guide, test[known], table.labels[held][known], labels, X, y))
     checks = (judge("robust training error", certificate.robust_error, "==", 0.0),
               judge("nonzeros counted", exactly(counted.nonzeros), "==", student.size.nonzeros, "formula"))
-    notes = [certificate.statement, f"features scaled to [0, 1] by the {kept.size} training rows; task: {task} (inferred "
-             f"from column {table.label!r})"]
+    notes = [certificate.statement,
+             f"features scaled to [0, 1] by the {kept.size} training rows; task: {task} (inferred from column "
+             f"{table.label!r})"]
     if distance.pair is not None:
         i, k = (int(kept[p]) + 2 for p in distance.pair)
         notes.append(f"closest conflicting rows: lines {i} and {k}, {distance.distance:.6g} apart")
@@ -161,10 +162,10 @@ def _held_out(student: Student, guide: Teacher | None, test: Array, truth: NDArr
     """Return held-out accuracy (or error) of teacher, student and nearest neighbor, brackets for two classes."""
     if labels.classes is None:
         nearest = y[np.argmin(np.abs(test[:, None, :] - X[None, :, :]).max(axis=2), axis=1)]
-        told = {"student": student.predict(test), "1-nearest neighbor": nearest}
+        values = {"student": student.predict(test), "1-nearest neighbor": nearest}
         if guide is not None:
-            told = {"teacher": guide(test)[:, 0], **told}
-        rows = tuple((name, float(np.sqrt(np.mean((v - truth) ** 2)))) for name, v in told.items())
+            values = {"teacher": guide(test)[:, 0], **values}
+        rows = tuple((name, float(np.sqrt(np.mean((v - truth) ** 2)))) for name, v in values.items())
         return Table("Held-out rows", ("model", "root mean square error"), rows)
     neighbor = NearestNeighbor(X, y)
     models: dict[str, Any] = {"student": student, "1-nearest neighbor": neighbor}

@@ -46,16 +46,16 @@ def main(out=None, seed=SEED):
     report = con.Report(
         title="A smooth target, wrong labels, and a network that fits them all",
         checks=(
-            con.judge("teacher within its stated distance of the target", error, "<=", teacher.error.upper,
+            con.evidence.judge("teacher within its stated distance of the target", error, "<=", teacher.error.upper,
                       "local polynomials and gates"),
-            con.judge("robust training error of the student", certificate.robust_error, "==", 0.0),
-            con.judge("student: nonzeros counted", con.exactly(student.to_network().size.nonzeros), "==",
+            con.evidence.judge("robust training error of the student", certificate.robust_error, "==", 0.0),
+            con.evidence.judge("student: nonzeros counted", con.evidence.exactly(student.to_network().size.nonzeros), "==",
                       student.size.nonzeros, "formula"),
-            con.judge("published construction: distance from the labels, points tried", published, "<=",
+            con.evidence.judge("published construction: distance from the labels, points tried", published, "<=",
                       paper.recipe.epsilon, "epsilon"),
-            con.judge("published construction: nonzeros counted", con.exactly(paper.to_network().size.nonzeros),
+            con.evidence.judge("published construction: nonzeros counted", con.evidence.exactly(paper.to_network().size.nonzeros),
                       "==", paper.size.nonzeros, "formula"),
-            con.judge("the student's errors that no memorizer avoids", share(met & (verdicts["student"] != 1)),
+            con.evidence.judge("the student's errors that no memorizer avoids", share(met & (verdicts["student"] != 1)),
                       "==", 0.0, "unavoidable errors the student does not make"),
         ),
         tables=(sizes(teacher, student, paper, len(X)), tested(verdicts, met), widths(student, paper)),
@@ -78,7 +78,7 @@ def main(out=None, seed=SEED):
 
 def share(rows):
     """Return the fraction of True, exactly known."""
-    return con.exactly(float(rows.mean()))
+    return con.evidence.exactly(float(rows.mean()))
 
 
 def distance(student, rng):
@@ -99,7 +99,7 @@ def sizes(teacher, student, paper, n):
                      size.magnitude))
     columns = ("network", "nonzeros", "more per datum", "units", "depth", "width", "dense parameters", "distinct",
                "largest weight")
-    return con.Table("Size, by formula", columns, tuple(rows),
+    return con.evidence.Table("Size, by formula", columns, tuple(rows),
                      "the student needs 6 d + 2 = 14 nonzeros for each datum, the published one about twice as many")
 
 
@@ -107,7 +107,7 @@ def tested(verdicts, met):
     """Return the robust test errors on the drawn points, proved from both sides, beside the unavoidable one."""
     rows = [(name, float((v == 1).mean()), float((v != 0).mean())) for name, v in verdicts.items()]
     rows.append(("unavoidable for any memorizer", float(met.mean()), float(met.mean())))
-    return con.Table(f"Robust test error on {TEST:,} fresh points, true labels", ("model", "at least", "at most"),
+    return con.evidence.Table(f"Robust test error on {TEST:,} fresh points, true labels", ("model", "at least", "at most"),
                      tuple(rows), "the picture adds the sampling interval (99 %)")
 
 
@@ -115,10 +115,10 @@ def widths(student, paper):
     """Return how wide plain interval propagation is on the training boxes of both networks."""
     rows = []
     for name, model in (("student", student), ("as published", paper)):
-        boxes = con.domain.outward_boxes(model.X, model.radius)
-        low, high = con.certificates.enclosure.interval_bounds(model.to_network(), *boxes)
+        boxes = con.outward_boxes(model.X, model.radius)
+        low, high = con.interval_bounds(model.to_network(), *boxes)
         rows.append((name, float((high - low).min()), float(np.median(high - low)), float((high - low).max())))
-    return con.Table("Width of interval propagation on the training boxes", ("network", "least", "median", "largest"),
+    return con.evidence.Table("Width of interval propagation on the training boxes", ("network", "least", "median", "largest"),
                      tuple(rows), "0 means: the cheapest sound verifier returns exactly the label")
 
 
@@ -129,17 +129,18 @@ def draw(teacher, student, X, y, wrong, risks, bound):
     left, middle, right = top.subplots(1, 3)
     con.plotting.score_map(teacher, left)
     con.plotting.data_points(X, y, left, wrong=wrong)
-    left.set_title("teacher: smooth, misses the wrong labels (ringed)")
+    left.set_title("teacher (wrong labels ringed)", fontsize=11)
     con.plotting.score_map(student, middle, resolution=801)
     con.plotting.data_points(X, y, middle, wrong=wrong, size=6)
-    middle.set_title("student: every label on a whole ball")
+    middle.set_title("student: every label on a whole ball", fontsize=11)
     inner = np.flatnonzero(wrong)
     middle_first = inner[np.argmin(np.abs(X[inner] - 0.5).max(axis=1))]
     near = np.stack([X[middle_first] - 0.05, X[middle_first] + 0.05], axis=1)
     con.plotting.score_map(student, right, window=near, resolution=501)
     con.plotting.student_boxes(student, right, window=near)
     con.plotting.data_points(X, y, right, wrong=wrong, size=40)
-    right.set(xlim=near[0], ylim=near[1], title="one wrong label: plateau (solid), ramp (dashed)")
+    right.set(xlim=near[0], ylim=near[1])
+    right.set_title("a wrong label: plateau solid, ramp dashed", fontsize=11)
     top.colorbar(right.images[0], ax=[left, middle, right], label="score (sign = class)", shrink=0.85, pad=0.01)
     bars, anatomy = below.subplots(1, 2)
     con.plotting.brackets(risks, bars, bound=("no memorizer can do better", bound))

@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"students", "populations"}),
     frozenset({"theorems", "interop", "training"}),
     frozenset({"verification", "risk", "experiments", "testing", "zoos", "instances"}),
-    frozenset({"report", "plotting", "estimators"}),
+    frozenset({"report", "plotting", "estimators", "tables"}),
     frozenset({"cli"}),
 )
 FLOOR_OF = {entry: floor for floor, entries in enumerate(FLOORS) for entry in entries}

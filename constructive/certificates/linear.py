@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 _UNIT = 2.0**-53
 _TINY = 1e-300
-_BLOCK_NUMBERS = 1 << 22
+_BLOCK_NUMBERS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)

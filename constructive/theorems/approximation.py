@@ -24,7 +24,8 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     elif kind == 1:
         target = gaussian_bump(rng.uniform(0.2, 0.8, dimension).tolist(), float(rng.uniform(0.25, 0.45)))
     else:
-        target = polynomial({(k,): float(rng.normal()) for k in range(3)} | {(3,): float(rng.uniform(1, 3))})
+        cubic: dict[tuple[int, ...], float] = {(k,): float(rng.normal()) for k in range(3)}
+        target = polynomial(cubic | {(3,): float(rng.uniform(1, 3))})
     return {"target": target, "order": int(rng.integers(1, 4)) if order is None else order,
             "cells": 2 ** int(rng.integers(2, 5)) if dimension == 1 else 4}
 

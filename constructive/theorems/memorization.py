@@ -14,7 +14,7 @@ from constructive.domain import outward_boxes
 from constructive.evidence import Bracket, Evidence, Source
 from constructive.labels import clean_labels
 from constructive.network import Layer, Network
-from constructive.students import Recipe, memorize
+from constructive.students import Recipe, memorize, separation
 from constructive.theorems import draws
 from constructive.theorems.record import Claim, Instance, Theorem
 
@@ -79,7 +79,7 @@ def draw_published(rng: np.random.Generator, **arguments: Any) -> Instance:
     """Return data in one to three dimensions with labels -1/+1 and an error between 2^-4 and 2^-10."""
     arguments = {"n": int(rng.integers(4, 16)), "d": int(rng.integers(1, 4)), "real": False, **arguments}
     instance = draws.data(rng, **arguments)
-    radius = draws.separation(instance["X"]).distance * float(rng.uniform(0.1, 0.4))
+    radius = separation(instance["X"]).distance * float(rng.uniform(0.1, 0.4))
     return {**instance, "radius": radius, "epsilon": 2.0 ** -int(rng.integers(4, 11))}
 
 
@@ -110,7 +110,7 @@ def draw_patched(rng: np.random.Generator, **arguments: Any) -> Instance:
     score = guide(X)[:, 0]
     y = np.where(rng.random(len(X)) < 0.2, -1, 1) * np.where(score >= np.median(score), 1.0, -1.0)
     y[:2] = (-1.0, 1.0)
-    distance = draws.separation(X).distance
+    distance = separation(X).distance
     return {"X": X, "y": y, "radius": distance * float(rng.uniform(0.1, 0.45)), "teacher": guide}
 
 

@@ -32,8 +32,7 @@ def l1_error(network: Network, instance: Instance) -> Bracket:
     step, width = Fraction(instance["threshold"]), Fraction(instance["width"])
     total = Fraction(0)
     for side, wanted in ((-1, 0), (1, 1)):
-        ends = sorted((step, step + 2 * side * width))
-        pieces = piecewise_1d(network, *ends)
+        pieces = piecewise_1d(network, min(step, step + 2 * side * width), max(step, step + 2 * side * width))
         for a, b, (u,), (v,) in zip(pieces.knots, pieces.knots[1:], pieces.values, pieces.values[1:], strict=False):
             u, v = u - wanted, v - wanted
             area = abs(u + v) / 2 if u * v >= 0 else (u * u + v * v) / (2 * (abs(u) + abs(v)))

@@ -137,7 +137,7 @@ def _affine(affine: _Map, center: Array, slope: Array, remainder: Array, bottom:
     moved, scaled = affine.weight @ signed, affine.magnitude @ sizes
     error = affine.error(scaled[:, n:2 * n])
     center = moved[:, :n] + affine.bias
-    slope = moved[:, n:(d + 1) * n].reshape(-1, d, n).transpose(1, 0, 2)
+    slope = moved[:, n:(d + 1) * n].reshape(moved.shape[0], d, n).transpose(1, 0, 2)
     remainder = scaled[:, :n] + error
     mean, half = moved[:, (d + 1) * n:] + affine.bias, scaled[:, 2 * n:] + error
     spread = np.abs(slope).sum(axis=0) + remainder

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from constructive._checks import as_count, as_norm, as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.structural import structural_bounds
 from constructive.domain import outward_boxes
 from constructive.evidence import Bracket
 from constructive.labels import Labels, clean_labels
@@ -60,9 +61,7 @@ def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike,
         return model.robust_verdicts(X, y, size)
     if isinstance(model, Student):
         if p == math.inf and model.recipe.gate == "clip" and model.classes is not None and model.labels.outputs == 1:
-            points = as_points(X, who, dimension=model.X.shape[1])
-            below, above = range_on_boxes(model.teacher, *outward_boxes(points, size))
-            return robust_verdicts(model, points, y, size, (below[:, 0], above[:, 0]))
+            return _student_verdicts(model, as_points(X, who, dimension=model.X.shape[1]), y, size)
         return verdicts(model.to_network(), X, y, radius=size, norm=p, budget=tries,
                         classes=model.classes if classes is None else classes, rng=rng)
     guide = model if isinstance(model, Teacher) else None
@@ -76,6 +75,22 @@ def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike,
     if model.outputs != labels.outputs:
         raise ValueError(f"{who}: the network has {model.outputs} outputs, {labels.words} need {labels.outputs}")
     return _network_verdicts(model, guide, points, labels, size, p, tries, np.random.default_rng(rng))
+
+
+def _student_verdicts(student: Student, points: Array, y: Any, size: float) -> NDArray[np.int8]:
+    """Return the exact rule's verdicts; where it is silent, those of the written-out network's bump structure.
+
+    The rule needs the teacher right on the ball; inside a memorized box the weights decide without the teacher.
+    """
+    low, high = outward_boxes(points, size)
+    below, above = range_on_boxes(student.teacher, low, high)
+    out = robust_verdicts(student, points, y, size, (below[:, 0], above[:, 0]))
+    rest = np.flatnonzero(out < 0)
+    bounds = structural_bounds(student.to_network(), low[rest], high[rest]) if rest.size else None
+    if bounds is not None:
+        labels = clean_labels(y, points.shape[0], who="robust_error", classes=student.classes)
+        out[rest[_right(*bounds, labels.take(rest))]] = 0
+    return out
 
 
 def _network_verdicts(network: Network, guide: Teacher | None, points: Array, labels: Labels, size: float,

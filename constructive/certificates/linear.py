@@ -127,7 +127,7 @@ def _one_block(maps: list[_Map], low: Array, high: Array) -> tuple[Array, ...]:
 
 def _affine(affine: _Map, center: Array, slope: Array, remainder: Array, bottom: Array,
             top: Array) -> tuple[Array, ...]:
-    d, units, n = slope.shape
+    d, _, n = slope.shape
     spread = np.abs(slope).sum(axis=0)
     largest = np.maximum(np.abs(center) + spread + remainder, np.maximum(np.abs(bottom), np.abs(top)))
     half = (top - bottom) / 2

@@ -64,8 +64,8 @@ def sup_error(network: Network, target: Smooth, box: Box | None = None, *, relat
         raise ValueError(f"{who}: network R^{network.inputs} -> R^{network.outputs}, target on R^{target.dimension} "
                          f"and box in R^{domain.dimension} do not fit; one output is needed")
     if (domain.lower < target.box.lower).any() or (domain.upper > target.box.upper).any():
-        raise ValueError(f"{who}: box {domain.lower.tolist()} .. {domain.upper.tolist()} leaves the target's box, where "
-                         "its derivatives are not bounded; pass a part of target.box")
+        raise ValueError(f"{who}: box {domain.lower.tolist()} .. {domain.upper.tolist()} leaves the target's box, "
+                         "where its derivatives are not bounded; pass a part of target.box")
     real = network.astype(np.float64)  # the same weights: single precision would round the boxes outward
     rel = as_number(relative, who, "relative", at_least=0.0)
     least = as_number(absolute, who, "absolute", at_least=0.0)

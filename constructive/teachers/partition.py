@@ -39,8 +39,8 @@ Proof that kappa_r = 1 / (r - 1), p = r - 1 >= 1. Read the hats at x as the law 
 let g(t) = f(x - t h). The piece of the node is ``sum_{j < p} (1 - j/p) (-1)^j g^(j)(1) / j!``; expand each derivative
 round t = 0 with integral remainder. The terms g^(j)(0), 2 <= j <= p, cancel, g'(0) has mean 0, and the remainder is
 ``int_0^1 k(t) g^(r)(t) dt`` with ``k(t) = (-1)^(p-1) (1 - t) t^(p-1) / p!``, whose absolute integral is 1 / (p r!).
-Finally |g^(r)| <= F_r |h|_1^r, and E |h|_1^r <= c_r (d/K)^r by Minkowski's inequality over coordinates. In one dimension
-and for f = x^r / r! this is attained. Order 1 is a separate line: E |h|_1 <= d / (2K).
+Finally |g^(r)| <= F_r |h|_1^r, and E |h|_1^r <= c_r (d/K)^r by Minkowski's inequality over coordinates. In one
+dimension and for f = x^r / r!, r = 2, 3, this is attained. Order 1 is a separate line: E |h|_1 <= d / (2K).
 """
 
 

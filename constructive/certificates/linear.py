@@ -60,7 +60,7 @@ def affine_bounds(network: Network, lower: ArrayLike, upper: ArrayLike) -> Affin
     >>> from constructive.network import Network
     >>> f = Network.build([([[1.0], [-1.0]], [0.0, 1.0]), ([[1.0, 1.0]], None)])
     >>> bounds = affine_bounds(f, [[0.25]], [[0.75]])
-    >>> bool(bounds.upper[0, 0] - bounds.lower[0, 0] < 1e-14)
+    >>> bool(bounds.upper[0, 0] - bounds.lower[0, 0] < 1e-13)
     True
     """
     low, high = cleaned_boxes("affine_bounds", network, lower, upper)

@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table as RichTable
 
-import constructive
 from constructive import report as rendering
-from constructive.evidence import Report, Verdict, worst
+from constructive.evidence import Report, Verdict, versions, worst
 
 EXIT = {Verdict.CONFIRMED: 0, Verdict.CONSISTENT: 0, Verdict.REFUTED: 1, Verdict.UNDECIDED: 2}
 USAGE = 64
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _version(shown: bool) -> None:
     if shown:
-        print(f"constructive {constructive.__version__}")
+        print(f"constructive {versions()['constructive']}")
         raise typer.Exit
 
 
@@ -62,7 +61,7 @@ def _options(version: Annotated[bool, typer.Option("--version", callback=_versio
 
 def demo_files() -> dict[str, Path]:
     """Return the demos by name, from inside an installed package or beside a checkout."""
-    home = Path(constructive.__file__).parent
+    home = Path(__file__).parent
     for folder in (home / "demos", home.parent / "demos"):
         found = sorted(folder.glob("ex[0-9]*_*.py"))
         if found:

@@ -107,7 +107,8 @@ def tested(verdicts, met):
     rows = [(name, float((v == 1).mean()), float((v != 0).mean())) for name, v in verdicts.items()]
     rows.append(("unavoidable for any memorizer", float(met.mean()), float(met.mean())))
     title = f"Robust test error on {TEST:,} fresh points, true labels"
-    return con.evidence.Table(title, ("model", "at least", "at most"), tuple(rows), "the picture adds the sampling interval (99 %)")
+    note = "the picture adds the sampling interval (99 %)"
+    return con.evidence.Table(title, ("model", "at least", "at most"), tuple(rows), note)
 
 
 def widths(student, paper):
@@ -118,7 +119,8 @@ def widths(student, paper):
         low, high = con.interval_bounds(model.to_network(), *boxes)
         rows.append((name, float((high - low).min()), float(np.median(high - low)), float((high - low).max())))
     title = "Width of interval propagation on the training boxes"
-    return con.evidence.Table(title, ("network", "least", "median", "largest"), tuple(rows), "0 means: the cheapest sound verifier returns exactly the label")
+    note = "0 means: the cheapest sound verifier returns exactly the label"
+    return con.evidence.Table(title, ("network", "least", "median", "largest"), tuple(rows), note)
 
 
 def draw(teacher, student, X, y, wrong, risks, bound):

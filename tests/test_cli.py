@@ -51,7 +51,8 @@ def test_bad_input_exits_64_with_one_clear_line(table, extra, words, capsys):
     assert "Traceback" not in captured.err
 
 
-@pytest.mark.parametrize("text", ["", "a,label\n", "a,label\n1\n", "a,label\nx,1\n", "a,label\n1,\n2,1\n", "a,label\nnan,1\n2,1\n"])
+@pytest.mark.parametrize("text", ["", "a,label\n", "a,label\n1\n", "a,label\nx,1\n", "a,label\n1,\n2,1\n",
+                                  "a,label\nnan,1\n2,1\n"])
 def test_broken_files_exit_64(tmp_path, text, capsys):
     path = tmp_path / "broken.csv"
     path.write_text(text)
@@ -81,8 +82,8 @@ def test_the_exit_code_is_the_verdict(bracket, code, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [["verify"], ["verify", "square-gate", "--all"], ["verify", "nothing"],
-                                       ["verify", "square-gate", "--unknown", "3"], ["verify", "square-gate", "--d", "x"],
-                                       ["demo", "ex99"], ["nonsense"], ["check"]])
+                                       ["verify", "square-gate", "--unknown", "3"],
+                                       ["verify", "square-gate", "--d", "x"], ["demo", "ex99"], ["nonsense"], ["check"]])
 def test_wrong_usage_exits_64(arguments, capsys):
     assert cli.main(arguments) == 64
     assert capsys.readouterr().err

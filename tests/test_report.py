@@ -9,7 +9,8 @@ from constructive import report as rendering
 from constructive.evidence import Bracket, Evidence, Report, Source, Table, Verdict, judge
 
 SAMPLE = Report(
-    "A title", (judge("claim_1", Bracket(0.0, 0.25), "<=", 0.5, "half"), judge("claim & 2", Bracket(1.0, 1.0), "==", 2.0)),
+    "A title",
+    (judge("claim_1", Bracket(0.0, 0.25), "<=", 0.5, "half"), judge("claim & 2", Bracket(1.0, 1.0), "==", 2.0)),
     tables=(Table("Sizes", ("name", "count", "value"), (("a|b", 1234567, 0.5), ("c", None, math.inf)), "a note"),),
     notes=("said before",), source=Source("2401.13624", "here", "ours", "abstract"), seed=3, planted=2, caught=1)
 

@@ -37,7 +37,7 @@ def test_dense_search_never_contradicts_a_verdict(model):
 
 
 def test_students_rule_and_its_networks_bounds_agree():
-    rule, bounds = verdicts(STUDENT, FRESH, LABELS, radius=0.01), verdicts(STUDENT.to_network(), FRESH, LABELS, radius=0.01)
+    rule, bounds = (verdicts(model, FRESH, LABELS, radius=0.01) for model in (STUDENT, STUDENT.to_network()))
     both = (rule >= 0) & (bounds >= 0)
     assert (rule[both] == bounds[both]).all()
     assert (rule < 0).sum() <= (bounds < 0).sum()

@@ -152,7 +152,7 @@ def bump_tail_bounds(low: Any, high: Any, faces: Any, bumps: Any, support: Any, 
                             below[m_below] = term
                             m_below += 1
             top = upper_end(above, m_above, single)
-            bottom = -upper_end(below, m_below, single)
+            bottom = 0.0 - upper_end(below, m_below, single)
             if node_relu[i]:
                 top, bottom = max(top, 0.0), max(bottom, 0.0)
             value_low[constants + i] = bottom

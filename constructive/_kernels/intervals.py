@@ -39,7 +39,7 @@ def interval_layer(indptr: Any, indices: Any, data: Any, bias: Any, low: Any, hi
                     below[count_below] = term
                     count_below += 1
             top = upper_end(above, count_above, single)
-            bottom = -upper_end(below, count_below, single)
+            bottom = 0.0 - upper_end(below, count_below, single)
             if relu:
                 top, bottom = max(top, 0.0), max(bottom, 0.0)
             low_out[row, c] = bottom

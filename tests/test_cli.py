@@ -83,7 +83,8 @@ def test_the_exit_code_is_the_verdict(bracket, code, monkeypatch):
 
 @pytest.mark.parametrize("arguments", [["verify"], ["verify", "square-gate", "--all"], ["verify", "nothing"],
                                        ["verify", "square-gate", "--unknown", "3"],
-                                       ["verify", "square-gate", "--d", "x"], ["demo", "ex99"], ["nonsense"], ["check"]])
+                                       ["verify", "square-gate", "--d", "x"], ["demo", "ex99"],
+                                       ["nonsense"], ["check"]])
 def test_wrong_usage_exits_64(arguments, capsys):
     assert cli.main(arguments) == 64
     assert capsys.readouterr().err

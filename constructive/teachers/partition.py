@@ -40,7 +40,7 @@ let g(t) = f(x - t h). The piece of the node is ``sum_{j < p} (1 - j/p) (-1)^j g
 round t = 0 with integral remainder. The terms g^(j)(0), 2 <= j <= p, cancel, g'(0) has mean 0, and the remainder is
 ``int_0^1 k(t) g^(r)(t) dt`` with ``k(t) = (-1)^(p-1) (1 - t) t^(p-1) / p!``, whose absolute integral is 1 / (p r!).
 Finally |g^(r)| <= F_r |h|_1^r, and E |h|_1^r <= c_r (d/K)^r by Minkowski's inequality over coordinates. In one
-dimension it is attained: by x^2 / 2, and by |x - 1/2|^3 / 6 with K = 1. Order 1 is a separate line: E |h|_1 <= d / (2K).
+dimension it is attained: by x^2 / 2, and by |x - 1/2|^3 / 6 with K = 1. Order 1 apart: E |h|_1 <= d / (2K).
 """
 
 

@@ -19,11 +19,13 @@ _BUDGET = 1 << 17
 
 
 def range_on_boxes(teacher: Teacher, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return bounds (N, m), (N, m) of the teacher over boxes (N, d), program and real network alike.
+    """Return bounds (N, m), (N, m) of the teacher over boxes (N, d).
 
     Three enclosures are intersected: intervals, first-order forms, and the target's first-order range widened by
-    the teacher's stated error (inside the target's box, where that error is proved). One-score teachers whose
-    sign stays open are looked at on parts of the box.
+    the teacher's stated error (inside the target's box, where that error is proved). The last is a statement about
+    the real network; a slack of 2^-30 of its width and 2^-40 stands for the program's rounding, which is far
+    smaller for teachers of moderate weights but not proved here. One-score teachers whose sign stays open are
+    looked at on parts of the box.
     """
     network = teacher.to_network()
     plain, forms = interval_bounds(network, low, high), affine_bounds(network, low, high)
@@ -51,7 +53,6 @@ def _through_target(target: Target, error: float, low: Array, high: Array) -> tu
     slope = sum(np.abs(target.derivative(tuple(int(i == j) for i in range(d)), middle)) * reach[:, j]
                 for j in range(d))
     span = reach.sum(axis=1)
-    # the program's value differs from the real network's by rounding far below this share of the error
     width = (slope + target.bound(2) / 2 * span * span + error + target.rounding * (2 + target.bound(1) * span))
     width = width * (1 + 2.0**-30) + 2.0**-40
     return np.where(inside, value - width, -np.inf), np.where(inside, value + width, np.inf)

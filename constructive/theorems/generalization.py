@@ -87,12 +87,12 @@ def zero(**_: Any) -> float:
 
 
 def plant_rule(model: Student, instance: Instance, rng: np.random.Generator) -> Any:
-    """Return a student whose rule looks at boxes of a third of the size that its weights hold."""
-    return _Shrunk(model)
+    """Return a student whose rule and whose weights speak about opposite labels."""
+    return _Mismatched(model)
 
 
-class _Shrunk:
-    """A student that writes out one network and reasons about another."""
+class _Mismatched:
+    """A student that reasons with its own boxes but writes out the network of the opposite labels."""
 
     def __init__(self, student: Student) -> None:
         self._student = student
@@ -104,7 +104,7 @@ class _Shrunk:
         return self._student(x)
 
     def to_network(self) -> Network:
-        """Return the network with opposite labels."""
+        """Return the network that memorizes the opposite labels after the opposite teacher."""
         flipped = memorize(self._student.X, -np.asarray(self._student.y), radius=self._student.radius,
                            teacher=-1.0 * self._student.teacher.to_network())
         return flipped.to_network()

@@ -22,7 +22,8 @@ from constructive.certificates.linear import affine_bounds
 from constructive.domain import outward_boxes
 from constructive.labels import clean_labels
 from constructive.students.boxes import Bumps
-from constructive.students.student import Student, active
+from constructive.students.finder import active
+from constructive.students.student import Student
 
 Array = NDArray[np.float64]
 

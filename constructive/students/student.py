@@ -20,8 +20,8 @@ from constructive.certificates.training import Certificate, certify
 from constructive.labels import Labels
 from constructive.network import Network, Size
 from constructive.students.boxes import Bumps
+from constructive.students.finder import active
 from constructive.students.layout import Part, clip_parts, needs_clamp, network_of
-from constructive.students.pairs import spread_order
 from constructive.students.published import evaluate_product, gate_levels, paper_parts
 from constructive.students.recipes import Recipe
 from constructive.teachers.teacher import Teacher
@@ -200,38 +200,6 @@ def decide(scores: Array, labels: Labels) -> NDArray[Any]:
     if labels.outputs == 1:
         return names[(scores[..., 0] > 0).astype(int)]
     return names[np.argmax(scores, axis=-1)]
-
-
-def active(bumps: Bumps, rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Return, for points (n, d), the positive bumps: starts (n + 1,), bump numbers and their values."""
-    from constructive._kernels import in_blocks
-    from constructive._kernels.pairs import active_bumps
-    order, axis = spread_order(bumps.lower)
-    low = bumps.lower[order, axis]
-    # support ends and window widths rounded so that no support is missed
-    key = np.nextafter(low - bumps.ramp, -np.inf)
-    widest = float((bumps.upper[:, axis] - bumps.lower[:, axis]).max()) + 2 * bumps.ramp
-    widest = widest * (1 + 2.0**-50) + float(np.abs(bumps.lower[:, axis]).max()) * 2.0**-50
-    starts = np.zeros(rows.shape[0] + 1, np.int64)
-    empty_bump, empty_height = np.empty(0, np.int64), np.empty(0)
-    block = max(256, math.ceil(rows.shape[0] / 16))
-
-    def count(start: int, stop: int) -> None:
-        active_bumps(rows[start:stop], order, key, widest, axis, bumps.lower, bumps.upper, bumps.ramp, False,
-                     starts[start:stop + 1], empty_bump, empty_height)
-
-    # each block writes starts[start + 1 .. stop]; the slot before belongs to its neighbor and is only read
-    # later
-    in_blocks(rows.shape[0], block, count)
-    np.cumsum(starts, out=starts)
-    bump, height = np.empty(starts[-1], np.int64), np.empty(starts[-1])
-
-    def fill(start: int, stop: int) -> None:
-        active_bumps(rows[start:stop], order, key, widest, axis, bumps.lower, bumps.upper, bumps.ramp, True,
-                     starts[start:stop], bump, height)
-
-    in_blocks(rows.shape[0], block, fill)
-    return starts, bump, height
 
 
 def _clamped(which: NDArray[Any], y: Array, height: Array) -> tuple[NDArray[Any], Array, Array]:

@@ -22,7 +22,6 @@ from constructive.certificates.linear import affine_bounds
 from constructive.domain import outward_boxes
 from constructive.labels import clean_labels
 from constructive.students.boxes import Bumps
-from constructive.students.finder import active
 from constructive.students.student import Student
 
 Array = NDArray[np.float64]
@@ -87,7 +86,7 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     size = delta + max(float(np.abs(part).max(initial=0.0)) for part in (points, bumps.lower, bumps.upper))
     error = 16 * 2.0**-53 * points.shape[1] * (size + reach)  # of the distances below, with room to spare
     grown = replace(bumps, lower=bumps.lower - delta, upper=bumps.upper + delta, ramp=reach + 2 * error)
-    starts, bump, _ = active(grown, points)
+    starts, bump, _ = grown.active(points)
     which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
     rival = bumps.scores[bump] != signs[which]
     which, bump = which[rival], bump[rival]
@@ -127,7 +126,7 @@ def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float
         t_low, t_high = _teacher_bounds(student, moved, moved)
         misled = np.where(signs > 0, t_high <= 0, t_low >= 0)
         if student.bumps is not None:
-            starts, bump, height = active(student.bumps, moved)
+            starts, bump, height = student.bumps.active(moved)
             which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
             height = np.where(student.bumps.scores[bump] == signs[which], height, 0.0)
             # a height errs by a few units in the last place for each coordinate

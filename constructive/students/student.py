@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,11 +20,15 @@ from constructive.certificates.training import Certificate, certify
 from constructive.labels import Labels
 from constructive.network import Network, Size
 from constructive.students.boxes import Bumps
-from constructive.students.finder import active
-from constructive.students.layout import Part, clip_parts, needs_clamp, network_of
-from constructive.students.published import evaluate_product, gate_levels, paper_parts
+from constructive.students.gates import Hits, Setting, evaluate, gate_parts
+from constructive.students.gates.product import gate_levels
+from constructive.students.layout import Part, as_csr, network_of
+from constructive.students.precision import as_format
 from constructive.students.recipes import Recipe
 from constructive.teachers.teacher import Teacher
+
+if TYPE_CHECKING:
+    from constructive.students.balls import BallBumps
 
 Array = NDArray[np.float64]
 
@@ -34,20 +38,22 @@ class Student:
     """A memorizer of labelled data; made by :func:`constructive.memorize`, callable on arrays (..., d).
 
     ``X`` (n, d) and ``y`` (n,) are the data as given, read-only; ``labels`` the cleaned labels; ``teacher``
-    what is followed off the bumps; ``bumps`` the boxes; ``radius`` of the memorized balls in ``norm``;
-    ``amplitude`` B.
+    what is followed off the bumps; ``bumps`` the boxes or balls, None if all is left to the teacher; ``radius`` of
+    the memorized balls in ``norm``; ``amplitude`` B; ``push`` the weight of a bump where a gate adds it to the
+    teacher.
     """
 
     X: Array
     y: NDArray[Any]
     labels: Labels
     teacher: Teacher
-    bumps: Bumps | None
+    bumps: Bumps | BallBumps | None
     norm: float
     radius: float
     recipe: Recipe
     amplitude: float
     precision: str
+    push: float
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
@@ -59,6 +65,12 @@ class Student:
         """The width over which each bump falls to 0 (infinite where no bump is needed)."""
         return math.inf if self.bumps is None else self.bumps.ramp
 
+    def __repr__(self) -> str:
+        n, d = self.X.shape
+        count = 0 if self.bumps is None else self.bumps.count
+        return (f"Student({self.recipe.name!r}, {n} data in R^{d}, {self.labels.words}, {count} bumps, "
+                f"radius={self.radius:.6g}, ramp={self.ramp:.6g}, {self.precision})")
+
     # -- evaluation ---------------------------------------------------------------------------------------
 
     def __call__(self, x: ArrayLike) -> Array:
@@ -68,6 +80,8 @@ class Student:
         if points.ndim == 0 or points.shape[-1] != d:
             raise ValueError(f"Student: x has shape {points.shape}, its last axis must have length {d}")
         rows = np.ascontiguousarray(points.reshape(-1, d))
+        if self.precision == "float32":
+            rows = rows.astype(np.float32).astype(np.float64)  # what the network is given
         out = self._scores(rows)
         out[np.isnan(rows).any(axis=1)] = np.nan  # as in the network; no bump notices a NaN by itself
         return out.reshape(*points.shape[:-1], out.shape[1])
@@ -76,63 +90,34 @@ class Student:
         taught = self.teacher(rows)
         if self.bumps is None:
             return taught
-        starts, bump, height = active(self.bumps, rows)
+        starts, bump, height = self.bumps.active(rows)
         which = np.repeat(np.arange(rows.shape[0]), np.diff(starts))
-        if self.recipe.gate == "product":
-            return self._product(taught[:, 0], which, bump, height)[:, None]
-        if self.labels.outputs > 1:
-            return self._class_gate(taught, which, bump, height)
-        return self._envelope_gate(taught[:, 0], which, bump, height)[:, None]
-
-    def _envelope_gate(self, taught: Array, which: NDArray[Any], bump: NDArray[Any], height: Array) -> Array:
-        b, y = self.amplitude, self._bumps.scores[bump]
-        if needs_clamp(self._bumps, self.labels):
-            which, y, height = _clamped(which, y, height)
-        n = taught.size
-        p = np.maximum(2 * b - np.bincount(which, (b + y) * height, n), 0.0)
-        q = np.maximum(2 * b - np.bincount(which, (b - y) * height, n), 0.0)
-        s = np.maximum(np.maximum(taught + b, 0.0) + p - 2 * b, 0.0)
-        z = np.maximum(p + q - 2 * b - s, 0.0)
-        return q - z - b
-
-    def _class_gate(self, taught: Array, which: NDArray[Any], bump: NDArray[Any], height: Array) -> Array:
-        b, (n, k) = self.amplitude, taught.shape
-        cell = which * k + self._bumps.index[bump]
-        masses = np.bincount(cell, height, n * k).reshape(n, k)
-        v = np.maximum(2 * b - np.maximum(taught + b, 0.0), 0.0)
-        s = np.maximum(2 * b - v + 4 * b * (2 * masses - masses.sum(axis=1, keepdims=True)), 0.0)
-        return b - np.maximum(2 * b - s, 0.0)
-
-    def _product(self, taught: Array, which: NDArray[Any], bump: NDArray[Any], height: Array) -> Array:
-        b, n = self.amplitude, taught.size
-        u = np.maximum(1.0 - np.bincount(which, height, n), 0.0)
-        told = np.bincount(which, self._bumps.scores[bump] * height, n)
-        t = np.clip(taught, -b, b) / b
-        return b * evaluate_product(u, t, gate_levels(self.recipe.epsilon, b)) + told
+        return evaluate(self._setting, taught, Hits(rows.shape[0], which, bump, height))
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:
         """Return classes or real values at x (..., d), shape (...,); ties go to the first class."""
         scores = self(x)
         return decide(scores, self.labels)
 
-    @property
-    def _bumps(self) -> Bumps:
-        if self.bumps is None:
-            raise ValueError("Student: every datum is left to the teacher, there are no bumps")
-        return self.bumps
-
     # -- weights ------------------------------------------------------------------------------------------
 
-    def _parts(self) -> list[Part]:
-        teacher = self.teacher.to_network()
-        if self.recipe.gate == "product":
-            levels = gate_levels(self.recipe.epsilon, self.amplitude)
-            return paper_parts(self._bumps, teacher, self.amplitude, levels)
-        return clip_parts(self._bumps, self.labels, teacher, self.amplitude)
+    @property
+    def _setting(self) -> Setting:
+        if self.bumps is None:
+            raise ValueError("Student: every datum is left to the teacher, there are no bumps")
+        recipe = self.recipe
+        levels = recipe.gate_depth or gate_levels(recipe.epsilon, self.amplitude)
+        return Setting(recipe.gate, self.bumps, self.labels, self.teacher.to_network(), self.amplitude, self.push,
+                       levels)
 
     def to_network(self) -> Network:
-        """Return the student written out as a network; exact on the boxes, equal to the student elsewhere."""
-        return self.teacher.to_network() if self.bumps is None else network_of(self._parts())
+        """Return the student written out as a network; exact on the balls, equal to the student elsewhere.
+
+        Its number format is the student's ``precision``; a float32 student is exact in float64 too.
+        """
+        if self.bumps is None:
+            return self.teacher.to_network()
+        return network_of(gate_parts(self._setting), as_format(self.precision, "Student").dtype)
 
     @property
     def size(self) -> Size:
@@ -143,10 +128,10 @@ class Student:
         """
         if self.bumps is None:
             return self.teacher.to_network().size
-        parts = self._parts()
+        parts = gate_parts(self._setting)
         units = [part.units for part in parts]
         widths = [self.X.shape[1], *units]
-        values = self._values()
+        values = _values(parts)
         return Size(
             depth=len(parts),
             width=max(units[:-1]),
@@ -157,17 +142,12 @@ class Student:
             magnitude=float(np.abs(values).max()),
         )
 
-    def _values(self) -> Array:
-        found = [np.asarray(v).ravel() for part in self._parts()
-                 for v in (getattr(part.weight, "data", part.weight), part.bias)]
-        values = np.unique(np.concatenate([np.asarray(v, dtype=np.float64) for v in found]))
-        return values[values != 0]
-
     # -- claims -------------------------------------------------------------------------------------------
 
     def certify(self, method: str = "auto") -> Certificate:
         """Return the certificate of this student's own network on its own data."""
-        return certify(self.to_network(), self.X, self.y, radius=self.radius, norm=self.norm,
+        y = self.y if self.labels.classes is not None else self.labels.scores
+        return certify(self.to_network(), self.X, y, radius=self.radius, norm=self.norm,
                        classes=self.labels.classes, method=method, task=self._task)
 
     @property
@@ -182,10 +162,10 @@ class Student:
         collapse.
         """
         factor = as_number(t, "family", "t", above=0.0, at_most=1.0)
-        bumps = self._bumps
+        bumps, known = self._setting.bumps, as_format(self.precision, "family")
         ramp = bumps.ramp * factor
-        if ramp < 2.0**-1021:
-            raise ValueError(f"family: t={factor!r} makes the ramp {ramp!r}, too narrow for doubles; "
+        if ramp < known.narrowest:
+            raise ValueError(f"family: t={factor!r} makes the ramp {ramp!r}, too narrow for {known.name}; "
                              "pass a larger t")
         return replace(self, bumps=replace(bumps, ramp=ramp))
 
@@ -202,9 +182,7 @@ def decide(scores: Array, labels: Labels) -> NDArray[Any]:
     return names[np.argmax(scores, axis=-1)]
 
 
-def _clamped(which: NDArray[Any], y: Array, height: Array) -> tuple[NDArray[Any], Array, Array]:
-    """Add up bumps with one label at one point, at most 1 each."""
-    values, group = np.unique(y, return_inverse=True)
-    cells, inverse = np.unique(which * values.size + group.reshape(-1), return_inverse=True)
-    mass = np.minimum(np.bincount(inverse.reshape(-1), height, cells.size), 1.0)
-    return cells // max(values.size, 1), values[cells % max(values.size, 1)], mass
+def _values(parts: list[Part]) -> Array:
+    found = [np.asarray(v, dtype=np.float64).ravel() for part in parts for v in (as_csr(part.weight).data, part.bias)]
+    values = np.unique(np.concatenate(found))
+    return values[values != 0]

@@ -13,7 +13,7 @@ from constructive.calculus import affine
 from constructive.certificates.enclosure import interval_bounds
 from constructive.domain import outward_boxes
 from constructive.students import Recipe, Student, memorize, separation
-from constructive.students.published import evaluate_product, gate_levels
+from constructive.students.gates.product import evaluate_product, gate_levels
 
 
 def published(rng: np.random.Generator, d: int, kind: str, epsilon: float) -> Student:

@@ -11,10 +11,10 @@ from constructive.students.recipes import as_recipe
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"gate": "sum"}, "gate='sum' must be"), ({"bump": "ball"}, "bump='ball' must be"),
+    ({"gate": "sum"}, "gate='sum' must be one of"), ({"bump": "cone"}, "bump='cone' must be one of"),
     ({"gate": "clip", "bump": "published"}, "is not built"),
-    ({"gate": "product", "bump": "ramp"}, "is not built"),
-    ({"gate": "product", "bump": "published", "patch": True}, "patch=True needs gate='clip'"),
+    ({"gate": "product", "bump": "box"}, "is not built"),
+    ({"gate": "product", "bump": "published", "patch": True}, "patch=True needs a gate that copies"),
     ({"epsilon": 0.0}, "epsilon=0.0 must be > 0"), ({"epsilon": 2.0}, "epsilon=2.0 must be <= 1"),
 ])
 def test_combinations_that_do_not_exist_are_refused_by_name(options: dict[str, Any], message: str) -> None:

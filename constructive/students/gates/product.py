@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from constructive.network import Network
 from constructive.students.boxes import Bumps
-from constructive.students.layout import Part, beside, teacher_parts
+from constructive.students.gates.setting import Hits, Setting
+from constructive.students.layout import Part, beside, hidden_parts, shifted_output
 
 Array = NDArray[np.float64]
 
@@ -29,12 +29,23 @@ def gate_levels(epsilon: float, bound: float) -> int:
     return levels
 
 
-def paper_parts(bumps: Bumps, teacher: Network, bound: float, levels: int) -> list[Part]:
+def parts(setting: Setting) -> list[Part]:
     """Return all maps of the published student, first layer first, each with its size by formula."""
-    left = teacher_parts(teacher, bound)
+    bound, bumps = setting.bound, setting.bumps
+    if not isinstance(bumps, Bumps):
+        raise TypeError("product gate: needs bumps on boxes")
+    left = [*hidden_parts(setting.teacher), shifted_output(setting.teacher, bound)]
     left.append(Part([[-1.0]], np.array([2 * bound]), 2))  # v = B - clip(T)
     right = [_trapezoids(bumps), _indicators(bumps), _masses(bumps)]
-    return [*beside(left, right), *_product(bound, levels)]
+    return [*beside(left, right), *_product(bound, setting.levels)]
+
+
+def evaluate(setting: Setting, taught: Array, hits: Hits) -> Array:
+    """Return the scores (n, 1)."""
+    b, bumps = setting.bound, setting.bumps
+    u = np.maximum(1.0 - hits.total(np.ones(bumps.count)), 0.0)
+    t = np.clip(taught[:, 0], -b, b) / b
+    return (b * evaluate_product(u, t, setting.levels) + hits.total(bumps.scores))[:, None]
 
 
 def _trapezoids(bumps: Bumps) -> Part:

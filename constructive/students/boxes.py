@@ -57,6 +57,11 @@ class Bumps:
         return int(self.lower.shape[0])
 
     @property
+    def depth(self) -> int:
+        """Number of layers up to the bumps: faces, bumps."""
+        return 2
+
+    @property
     def faces(self) -> int:
         """Number of faces of all bumps, 2 d m for full boxes."""
         return int(np.isfinite(self.lower).sum() + np.isfinite(self.upper).sum())

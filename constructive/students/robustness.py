@@ -1,13 +1,15 @@
 """Where a two-class student errs within delta: an exact rule for each point, and what no memorizer can avoid.
 
 If supports are disjoint and the teacher is right on the whole delta-ball of x, the student is wrong somewhere
-in the ball if and only if the ball comes within ramp / 2 (in l_1) of a box with another label: there a bump
-is at least 1/2 and the upper envelope at most 0. Any network that is right on the radius-balls of its data
-must be wrong wherever such a ball meets the delta-ball. The two sets differ by half a ramp only.
+in the ball if and only if the ball comes within ramp s / (B + s) (in l_1) of a box with another label, for scores
++-s told on the boxes: there a bump is at least B / (B + s) and the upper envelope at most 0. With s = B that is
+half a ramp, and it goes to 0 with s. Any network that is right on the radius-balls of its data
+must be wrong wherever such a ball meets the delta-ball. The two sets differ by that part of a ramp only.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -34,18 +36,20 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
     """Return, for each point, 0 if right on the whole closed l_inf ball, 1 if wrong somewhere, -1 unknown.
 
     X (n, d), y (n,) labels. Where the teacher is right on the whole ball and supports of the other label are
-    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp /
-    2`` for a bump i of the other label (boxes as rounded; decided in rational arithmetic near equality). A
-    bump of 1/2 is an error whatever the teacher says. Where the teacher is wrong at an evaluated point and no
-    bump of the right label exceeds 1/2 there, the student is wrong too. Unknown remains where the teacher
-    changes sign in the ball, or bumps of the other label may add up to 1/2. The verdicts hold for the real
+    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp s /
+    (B + s)`` for a bump i of the other label, s the score told on the boxes, s = B = 1 unless the recipe has an
+    amplitude (boxes as rounded; decided in rational arithmetic near equality). A bump of B / (B + s) is an error
+    whatever the teacher says. Where the teacher is wrong at an evaluated point and the bumps of the right label
+    stay below that there, the student is wrong too. Unknown remains where the teacher changes sign in the ball, or
+    bumps of the other label may add up. The verdicts hold for the real
     gate on the teacher's values, real or as executed. ``teacher_bounds``: bounds (n,), (n,) of the teacher
     over the closed balls, the caller's to vouch for; by default first-order enclosures. Raises ValueError for
     other students. Source: arXiv:2401.13624 for the setting; the rule is ours.
     """
     who = "robust_verdicts"
-    if student.recipe.gate != "clip" or student.labels.classes is None or student.labels.outputs != 1:
-        raise ValueError(f"{who}: the rule holds for two-class clip students; "
+    if student.recipe.gate != "clip" or student.labels.classes is None or student.labels.outputs != 1 or not (
+            student.bumps is None or isinstance(student.bumps, Bumps)):
+        raise ValueError(f"{who}: the rule holds for two-class clip students with bumps on boxes; "
                          "pass student.to_network() instead")
     points = as_points(X, who, dimension=student.X.shape[1])
     size = as_number(delta, who, "delta", at_least=0.0)
@@ -56,11 +60,11 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
     out = np.full(points.shape[0], UNKNOWN, np.int8)
     out[right] = SAFE
     if student.bumps is not None:
-        bumps = student.bumps
+        bumps, told = student.bumps, Fraction(student.recipe.amplitude)
         if not bumps.supports_disjoint:
             # rivals may add up to 1/2 where no single one does: then no support may be met at all
             out[interference(bumps, points, signs, size, fraction=1)] = UNKNOWN
-        out[interference(bumps, points, signs, size, fraction=Fraction(1, 2))] = WRONG
+        out[interference(bumps, points, signs, size, fraction=told / (1 + told))] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
     out[rest[_wrong_somewhere(student, points[rest], signs[rest], size)]] = WRONG
     return out
@@ -82,13 +86,14 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     delta.
     """
     ratio = Fraction(fraction)
-    reach = float(bumps.ramp * ratio)
-    size = delta + max(float(np.abs(part).max(initial=0.0)) for part in (points, bumps.lower, bumps.upper))
+    reach = float(Fraction(bumps.ramp) * ratio)
+    size = delta + max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
+                       for part in (points, bumps.lower, bumps.upper))
     error = 16 * 2.0**-53 * points.shape[1] * (size + reach)  # of the distances below, with room to spare
     grown = replace(bumps, lower=bumps.lower - delta, upper=bumps.upper + delta, ramp=reach + 2 * error)
     starts, bump, _ = grown.active(points)
     which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
-    rival = bumps.scores[bump] != signs[which]
+    rival = bumps.scores[bump] * signs[which] < 0
     which, bump = which[rival], bump[rival]
     centers = points[which]
     gaps = np.maximum(bumps.lower[bump] - centers, centers - bumps.upper[bump])
@@ -105,7 +110,9 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
 def _distance_exact(bumps: Bumps, k: int, x: Array, delta: float) -> Fraction:
     total, size = Fraction(0), Fraction(delta)
     for value, a, b in zip(x.tolist(), bumps.lower[k].tolist(), bumps.upper[k].tolist(), strict=True):
-        total += max(Fraction(a) - Fraction(value) - size, Fraction(value) - size - Fraction(b), Fraction(0))
+        below = Fraction(a) - Fraction(value) - size if math.isfinite(a) else Fraction(0)
+        above = Fraction(value) - size - Fraction(b) if math.isfinite(b) else Fraction(0)
+        total += max(below, above, Fraction(0))
     return total
 
 
@@ -113,7 +120,7 @@ def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float
     """Return where a point of the ball is proved wrong: teacher wrong, less than 1/2 of its own label there.
 
     Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most
-    1/2 in sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
+    B / (B + s) in sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
     """
     wrong = np.zeros(points.shape[0], bool)
     if points.shape[0] == 0:
@@ -128,9 +135,10 @@ def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float
         if student.bumps is not None:
             starts, bump, height = student.bumps.active(moved)
             which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
-            height = np.where(student.bumps.scores[bump] == signs[which], height, 0.0)
+            height = np.where(student.bumps.scores[bump] * signs[which] > 0, height, 0.0)
             # a height errs by a few units in the last place for each coordinate
-            misled &= np.bincount(which, height, points.shape[0]) < 0.5 - 2.0**-40
+            limit = 1.0 / (1.0 + student.recipe.amplitude) - 2.0**-40
+            misled &= np.bincount(which, height, points.shape[0]) < limit
         wrong |= misled
     return wrong
 

@@ -35,7 +35,7 @@ def nearest_ball_points(student: Student, x: Any, y: float, delta: float) -> lis
     assert bumps is not None
     found = []
     for low, high, score in zip(bumps.lower, bumps.upper, bumps.scores, strict=True):
-        if score == y:
+        if score * y > 0:
             continue
         moved = []
         for v, a, b in zip(x, low, high, strict=True):
@@ -51,13 +51,15 @@ def wrong_somewhere(student: Student, network: Network, x: Any, y: float, delta:
     return any(y * network.exact(z)[0] <= 0 for z in nearest_ball_points(student, x, y, delta))
 
 
+@pytest.mark.parametrize("told", [1.0, 0.5, 0.1])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
-def test_the_rule_is_exact_where_the_teacher_is_right(d: int, sign: float) -> None:
+def test_the_rule_is_exact_where_the_teacher_is_right(d: int, sign: float, told: float) -> None:
     rng = np.random.default_rng([d, int(sign + 1)])
     points, labels = noisy_line(rng, d)
     radius = 0.4 * separation(points).distance
-    student = memorize(points, labels, radius=radius, teacher=constant(d, 0.75 * sign))
+    student = memorize(points, labels, radius=radius, teacher=constant(d, 0.75 * sign),
+                       recipe=Recipe("told", amplitude=told))
     assert student.bumps is not None
     assert student.bumps.supports_disjoint
     network = student.to_network()

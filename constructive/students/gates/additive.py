@@ -25,7 +25,8 @@ def parts(setting: Setting) -> list[Part]:
 
 def evaluate(setting: Setting, taught: Array, hits: Hits) -> Array:
     """Return the scores (n, 1)."""
-    b = setting.bound
-    pushed = taught[:, 0] + setting.push * hits.total(setting.bumps.scores)
-    s = np.maximum(np.maximum(pushed + b, 0.0), 0.0)
+    b, told = setting.bound, taught[:, 0] + setting.bound
+    if setting.hidden < setting.bumps.depth:  # the teacher waits for the bumps as relu(T + B)
+        told = np.maximum(told, 0.0)
+    s = np.maximum(told + setting.push * hits.total(setting.bumps.scores), 0.0)
     return (b - np.maximum(2 * b - s, 0.0))[:, None]

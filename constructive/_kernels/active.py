@@ -1,4 +1,13 @@
-"""Which bumps are positive at a point: a window of boxes sorted along one axis, then their l_1 distances."""
+"""Which bumps are positive at a point: ``1 - dist_1(x, box) / ramp`` where positive.
+
+Layout: boxes are rows of constraints, ``start`` (m + 1,) into ``axis`` and ``ends`` (two numbers each, an end may
+be infinite); an axis without a finite end has no constraint. The tree is a heap of halves: node i has the
+children 2 i + 1 and 2 i + 2, its range of boxes is cut at the middle. ``cut_axis[i]`` says along which axis,
+``cut[i]`` the largest upper end in the lower half and the smallest lower end in the other.
+
+All pruning is exact in floating point: a computed distance is a sum of nonnegative terms, rounding is monotone,
+so that it is never below any of its terms, nor is a term below the one of a larger box.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +17,257 @@ import numpy as np
 
 from constructive._kernels.compile import kernel
 
+LEAF = 12
+"""Boxes in a leaf of the tree, at most. Between 6 and 24 nothing changes by more than a tenth."""
+
+LANES = 32
+"""Points that the scan takes together: four vectors of eight doubles."""
+
+_SAMPLE = 64
+
 
 @kernel
-def active_bumps(points: Any, order: Any, key: Any, widest: Any, axis: int, lower: Any, upper: Any, ramp: Any,
-                 fill: bool, counts: Any, bump: Any, value: Any) -> None:
-    """Find the bumps that are positive at each point: count them, or fill their numbers and values.
+def _select(order: Any, key: Any, first: int, last: int, middle: int) -> None:
+    """Permute ``order[first:last]`` so that keys before ``middle`` are not above those from there on."""
+    low, high = first, last - 1
+    while low < high:
+        a, b, c = key[order[low]], key[order[(low + high) // 2]], key[order[high]]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, k = low, high
+        while i <= k:
+            while key[order[i]] < pivot:
+                i += 1
+            while key[order[k]] > pivot:
+                k -= 1
+            if i <= k:
+                order[i], order[k] = order[k], order[i]
+                i += 1
+                k -= 1
+        if middle <= k:
+            high = k
+        elif middle >= i:
+            low = i
+        else:
+            return
 
-    A bump is ``1 - dist_1(x, box) / ramp`` where positive. ``order`` sorts the boxes by ``lower[:, axis]``
-    and ``key`` holds those ends less the ramp. On filling, ``counts`` holds the running starts.
+
+@kernel
+def build_tree(lower: Any, upper: Any, axes: Any, order: Any, cut_axis: Any, cut: Any) -> None:
+    """Order the boxes and write the cuts. ``axes``: those along which every box is finite.
+
+    A node is cut along the axis in which a sample of its centers is spread most; only speed depends on it.
     """
-    d = points.shape[1]
-    for q in range(points.shape[0]):
-        x = points[q]
-        begin = np.searchsorted(key, x[axis] - widest, side="left")
+    m = order.shape[0]
+    key = np.empty(m)
+    first, last = np.empty(cut_axis.shape[0], np.int64), np.empty(cut_axis.shape[0], np.int64)
+    for node in range(cut_axis.shape[0]):
+        if node == 0:
+            begin, end = 0, m
+        else:
+            parent = (node - 1) // 2
+            middle = (first[parent] + last[parent]) // 2
+            begin, end = (first[parent], middle) if node % 2 == 1 else (middle, last[parent])
+        first[node], last[node] = begin, end
+        step = max(1, (end - begin) // _SAMPLE)
+        best, widest = axes[0], -1.0
+        for j in axes:
+            low, high = np.inf, -np.inf
+            for p in range(begin, end, step):
+                center = 0.5 * lower[order[p], j] + 0.5 * upper[order[p], j]
+                low, high = min(low, center), max(high, center)
+            if high - low > widest:
+                best, widest = j, high - low
+        for p in range(begin, end):
+            key[order[p]] = 0.5 * lower[order[p], best] + 0.5 * upper[order[p], best]
+        middle = (begin + end) // 2
+        _select(order, key, begin, end, middle)
+        top, bottom = -np.inf, np.inf
+        for p in range(begin, middle):
+            top = max(top, upper[order[p], best])
+        for p in range(middle, end):
+            bottom = min(bottom, lower[order[p], best])
+        cut_axis[node], cut[node, 0], cut[node, 1] = best, top, bottom
+
+
+@kernel
+def count_constraints(lower: Any, upper: Any, order: Any, start: Any) -> None:
+    """Write the running number of axes with a finite end, box after box in the given order."""
+    start[0] = 0
+    for p in range(order.shape[0]):
         found = 0
-        for position in range(begin, order.shape[0]):
-            if key[position] > x[axis]:
-                break
-            k = order[position]
-            total = 0.0
+        for j in range(lower.shape[1]):
+            if lower[order[p], j] > -np.inf or upper[order[p], j] < np.inf:
+                found += 1
+        start[p + 1] = start[p] + found
+
+
+@kernel
+def write_constraints(lower: Any, upper: Any, order: Any, axis: Any, ends: Any) -> None:
+    """Write axis and ends of each constraint, axes ascending within a box."""
+    at = 0
+    for p in range(order.shape[0]):
+        for j in range(lower.shape[1]):
+            if lower[order[p], j] > -np.inf or upper[order[p], j] < np.inf:
+                axis[at], ends[at, 0], ends[at, 1] = j, lower[order[p], j], upper[order[p], j]
+                at += 1
+
+
+@kernel
+def _distance(x: Any, start: int, stop: int, axis: Any, ends: Any, ramp: Any) -> Any:
+    """Return the l_1 distance of x and a box, summed by ascending axis, or a partial sum >= ramp."""
+    total = 0.0
+    for p in range(start, stop):
+        v = x[axis[p]]
+        if v < ends[p, 0]:
+            total += ends[p, 0] - v
+        elif v > ends[p, 1]:
+            total += v - ends[p, 1]
+        else:
+            continue
+        if total >= ramp:
+            break
+    return total
+
+
+@kernel
+def _without_nan(x: Any) -> bool:
+    clean = True
+    for j in range(x.shape[0]):
+        clean &= x[j] == x[j]
+    return clean
+
+
+@kernel
+def _leaves(x: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any, stack: Any, leaves: Any) -> int:
+    """Write the ranges of boxes in the leaves that x may reach; return their number."""
+    nodes, found, depth = cut_axis.shape[0], 0, 1
+    stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, boxes
+    while depth > 0:
+        depth -= 1
+        node, begin, end = stack[depth, 0], stack[depth, 1], stack[depth, 2]
+        if node >= nodes:
+            leaves[found, 0], leaves[found, 1] = begin, end
+            found += 1
+            continue
+        middle, v = (begin + end) // 2, x[cut_axis[node]]
+        if not cut[node, 1] - v >= ramp:
+            stack[depth, 0], stack[depth, 1], stack[depth, 2] = 2 * node + 2, middle, end
+            depth += 1
+        if not v - cut[node, 0] >= ramp:
+            stack[depth, 0], stack[depth, 1], stack[depth, 2] = 2 * node + 1, begin, middle
+            depth += 1
+    return found
+
+
+@kernel
+def reached(points: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any) -> int:
+    """Return how many boxes the tree leaves to look at, all points together."""
+    leaves, stack, total = np.empty((cut_axis.shape[0] + 1, 2), np.int64), np.empty((64, 3), np.int64), 0
+    for q in range(points.shape[0]):
+        for leaf in range(_leaves(points[q], boxes, cut_axis, cut, ramp, stack, leaves)):
+            total += leaves[leaf, 1] - leaves[leaf, 0]
+    return total
+
+
+@kernel
+def _sort_by_number(bump: Any, height: Any) -> None:
+    """Sort both by ascending bump number."""
+    n = bump.shape[0]
+    if n > 32:
+        by = np.argsort(bump)
+        bump[:], height[:] = bump[by], height[by]
+        return
+    for i in range(1, n):
+        number, value, k = bump[i], height[i], i
+        while k > 0 and bump[k - 1] > number:
+            bump[k], height[k] = bump[k - 1], height[k - 1]
+            k -= 1
+        bump[k], height[k] = number, value
+
+
+@kernel
+def find_by_tree(points: Any, order: Any, start: Any, axis: Any, ends: Any, cut_axis: Any, cut: Any, ramp: Any,
+                 counts: Any) -> Any:
+    """Return the numbers and heights of the positive bumps, point after point; write how many each has.
+
+    Bumps ascend at each point. A point with a NaN has none.
+    """
+    bump, height, used = np.empty(4 * points.shape[0] + 64, np.int64), np.empty(4 * points.shape[0] + 64), 0
+    leaves, stack = np.empty((cut_axis.shape[0] + 1, 2), np.int64), np.empty((64, 3), np.int64)
+    for q in range(points.shape[0]):
+        x, before = points[q], used
+        if _without_nan(x):
+            for leaf in range(_leaves(x, order.shape[0], cut_axis, cut, ramp, stack, leaves)):
+                for p in range(leaves[leaf, 0], leaves[leaf, 1]):
+                    total = _distance(x, start[p], start[p + 1], axis, ends, ramp)
+                    if total >= ramp or not 1.0 - total / ramp > 0.0:
+                        continue
+                    if used == bump.shape[0]:
+                        bump, height = _longer(bump), _longer(height)
+                    bump[used], height[used] = order[p], 1.0 - total / ramp
+                    used += 1
+        counts[q] = used - before
+        _sort_by_number(bump[before:used], height[before:used])
+    return bump[:used].copy(), height[:used].copy()
+
+
+@kernel
+def _longer(values: Any) -> Any:
+    grown = np.empty(2 * values.shape[0], values.dtype)
+    grown[: values.shape[0]] = values
+    return grown
+
+
+@kernel
+def find_by_scan(points: Any, order: Any, start: Any, axis: Any, ends: Any, ramp: Any, counts: Any) -> Any:
+    """Return what :func:`find_by_tree` returns, by looking at every bump for ``LANES`` points at a time.
+
+    Distances are summed side by side in vector registers; a bump is left when all are beyond the ramp.
+    """
+    bump, height, used = np.empty(4 * points.shape[0] + 64, np.int64), np.empty(4 * points.shape[0] + 64), 0
+    d = points.shape[1]
+    lanes, total = np.empty((d, LANES)), np.empty(LANES)
+    lane, number, value = np.empty(256, np.int64), np.empty(256, np.int64), np.empty(256)
+    for begin in range(0, points.shape[0], LANES):
+        width = min(LANES, points.shape[0] - begin)
+        for c in range(LANES):
+            x = points[begin + min(c, width - 1)]
+            clean = _without_nan(x)
             for j in range(d):
-                if x[j] < lower[k, j]:
-                    total += lower[k, j] - x[j]
-                elif x[j] > upper[k, j]:
-                    total += x[j] - upper[k, j]
-                if total >= ramp:
-                    break
-            if total < ramp:
-                height = 1.0 - total / ramp
-                if height > 0.0:
-                    if fill:
-                        bump[counts[q] + found] = k
-                        value[counts[q] + found] = height
-                    found += 1
-        if not fill:
-            counts[q + 1] = found
+                lanes[j, c] = x[j] if clean else np.nan
+        hits = 0
+        for p in range(order.shape[0]):
+            for c in range(LANES):
+                total[c] = 0.0
+            for f in range(start[p], start[p + 1]):
+                low, high, values = ends[f, 0], ends[f, 1], lanes[axis[f]]
+                for c in range(LANES):
+                    below, above = low - values[c], values[c] - high
+                    gap = below if below > 0.0 else 0.0
+                    total[c] += above if above > 0.0 else gap
+                if f % 4 == 3:
+                    least = np.inf
+                    for c in range(LANES):
+                        least = total[c] if total[c] < least else least
+                    if least >= ramp:
+                        break
+            for c in range(width):
+                if total[c] < ramp and 1.0 - total[c] / ramp > 0.0 and lanes[0, c] == lanes[0, c]:
+                    if hits == lane.shape[0]:
+                        lane, number, value = _longer(lane), _longer(number), _longer(value)
+                    lane[hits], number[hits], value[hits] = c, order[p], 1.0 - total[c] / ramp
+                    hits += 1
+        while used + hits > bump.shape[0]:
+            bump, height = _longer(bump), _longer(height)
+        by = np.argsort(lane[:hits], kind="mergesort")
+        for i in range(hits):
+            bump[used + i], height[used + i] = number[by[i]], value[by[i]]
+        at = 0
+        for c in range(width):
+            first = at
+            while at < hits and lane[by[at]] == c:
+                at += 1
+            counts[begin + c] = at - first
+            _sort_by_number(bump[used + first:used + at], height[used + first:used + at])
+        used += hits
+    return bump[:used].copy(), height[:used].copy()

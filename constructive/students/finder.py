@@ -1,45 +1,105 @@
-"""Find the few bumps that are positive at a point without looking at the others."""
+"""Find the few bumps that are positive at a point without looking at the others.
+
+Boxes -> a tree of halves, cut along the axes in which all boxes are bounded -> at a point, the leaves within a
+ramp -> their boxes. Where the tree leaves too many (many dimensions, wide ramps, slabs), all boxes are scanned
+for many points at a time. Both ways return the same bits.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constructive.students.boxes import Bumps
-from constructive.students.pairs import spread_order
+if TYPE_CHECKING:
+    from constructive.students.boxes import Bumps
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+_PROBES = 16
+"""Points at which the tree is tried before it is used."""
 
 
-def active(bumps: Bumps, rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxFinder:
+    """A search structure over m boxes, of any ramp; ends may be infinite.
+
+    ``order`` (m,) sorts the boxes by leaves; ``start`` (m + 1,), ``axis`` and ``ends`` (constraints, 2) hold the
+    bounded axes of each; ``cut_axis`` and ``cut`` the inner nodes, none where the boxes share no bounded axis.
+    """
+
+    order: Numbers
+    start: Numbers
+    axis: NDArray[np.int32]
+    ends: Array
+    cut_axis: NDArray[np.int32]
+    cut: Array
+
+    @staticmethod
+    def of(lower: Array, upper: Array) -> BoxFinder:
+        """Return the structure of boxes (m, d), (m, d); time m log m, memory 20 bytes for each bounded axis."""
+        from constructive._kernels.active import LEAF, build_tree, count_constraints, write_constraints
+        m = lower.shape[0]
+        axes = np.flatnonzero(np.isfinite(lower).all(axis=0) & np.isfinite(upper).all(axis=0))
+        levels = max(0, math.ceil(math.log2(m / LEAF))) if axes.size else 0
+        cut_axis, cut = np.empty(2**levels - 1, np.int32), np.empty((2**levels - 1, 2))
+        order = np.arange(m)
+        if levels:
+            build_tree(lower, upper, axes, order, cut_axis, cut)
+        start = np.empty(m + 1, np.int64)
+        count_constraints(lower, upper, order, start)
+        axis, ends = np.empty(start[-1], np.int32), np.empty((start[-1], 2))
+        write_constraints(lower, upper, order, axis, ends)
+        return BoxFinder(order, start, axis, ends, cut_axis, cut)
+
+    def active(self, rows: Array, ramp: float) -> tuple[Numbers, Numbers, Array]:
+        """Return the boxes within the ramp of points (n, d): starts (n + 1,), box numbers, heights.
+
+        The height is ``1 - dist_1(x, box) / ramp``, the distance summed by ascending axis; boxes ascend at each
+        point. A point with a NaN finds nothing.
+        """
+        from constructive._kernels import in_blocks
+        from constructive._kernels.active import LANES, find_by_scan, find_by_tree
+        n = rows.shape[0]
+        starts = np.zeros(n + 1, np.int64)
+        block = max(2 * LANES, math.ceil(n / 16 / LANES) * LANES)
+        found: list[tuple[Numbers, Array]] = [(np.empty(0, np.int64), np.empty(0))] * -(-n // block)
+        prunes = self._prunes(rows, ramp)
+
+        def work(begin: int, end: int) -> None:
+            points, counts = rows[begin:end], starts[begin + 1:end + 1]
+            if prunes:
+                found[begin // block] = find_by_tree(points, self.order, self.start, self.axis, self.ends,
+                                                     self.cut_axis, self.cut, ramp, counts)
+            else:
+                found[begin // block] = find_by_scan(points, self.order, self.start, self.axis, self.ends, ramp,
+                                                     counts)
+
+        in_blocks(n, block, work)
+        np.cumsum(starts, out=starts)
+        if not found:
+            return starts, np.empty(0, np.int64), np.empty(0)
+        return starts, np.concatenate([bump for bump, _ in found]), np.concatenate([height for _, height in found])
+
+    def _prunes(self, rows: Array, ramp: float) -> bool:
+        """Return whether the tree is expected to be faster than a scan, from a few of the points."""
+        from constructive._kernels.active import LANES, reached
+        n, m = rows.shape[0], self.order.size
+        if not (n and self.cut_axis.size):
+            return False
+        probes = rows[:: -(-n // _PROBES)]
+        looked = reached(probes, m, self.cut_axis, self.cut, ramp) / probes.shape[0]
+        return looked * n * _TREE_COST < -(-n // LANES) * LANES * m
+
+
+_TREE_COST = 6.0
+"""Time for a box at a point by the tree over that by the scan, measured."""
+
+
+def active(bumps: Bumps, rows: Array) -> tuple[Numbers, Numbers, Array]:
     """Return, for points (n, d), the positive bumps: starts (n + 1,), bump numbers and their values."""
-    from constructive._kernels import in_blocks
-    from constructive._kernels.active import active_bumps
-    order, axis = spread_order(bumps.lower)
-    low = bumps.lower[order, axis]
-    # support ends and window widths rounded so that no support is missed
-    key = np.nextafter(low - bumps.ramp, -np.inf)
-    widest = float((bumps.upper[:, axis] - bumps.lower[:, axis]).max()) + 2 * bumps.ramp
-    widest = widest * (1 + 2.0**-50) + float(np.abs(bumps.lower[:, axis]).max()) * 2.0**-50
-    starts = np.zeros(rows.shape[0] + 1, np.int64)
-    empty_bump, empty_height = np.empty(0, np.int64), np.empty(0)
-    block = max(256, math.ceil(rows.shape[0] / 16))
-
-    def count(start: int, stop: int) -> None:
-        active_bumps(rows[start:stop], order, key, widest, axis, bumps.lower, bumps.upper, bumps.ramp, False,
-                     starts[start:stop + 1], empty_bump, empty_height)
-
-    # each block writes starts[start + 1 .. stop]; the slot before belongs to its neighbor and is only read
-    # later
-    in_blocks(rows.shape[0], block, count)
-    np.cumsum(starts, out=starts)
-    bump, height = np.empty(starts[-1], np.int64), np.empty(starts[-1])
-
-    def fill(start: int, stop: int) -> None:
-        active_bumps(rows[start:stop], order, key, widest, axis, bumps.lower, bumps.upper, bumps.ramp, True,
-                     starts[start:stop], bump, height)
-
-    in_blocks(rows.shape[0], block, fill)
-    return starts, bump, height
+    return BoxFinder.of(bumps.lower, bumps.upper).active(rows, bumps.ramp)

@@ -9,7 +9,7 @@ near coordinate 1e6 the rounded boxes are closer than the points say.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy import sparse
 
 from constructive._checks import as_number
 from constructive.labels import Labels
+from constructive.students.finder import BoxFinder
 from constructive.students.layout import Part
 from constructive.students.pairs import closest_boxes, conflict_groups
 from constructive.students.precision import Format
@@ -50,6 +51,8 @@ class Bumps:
     gap_all: float
     unit: float = _UNIT
     shared: bool = False
+    _finder: list[BoxFinder] = field(default_factory=list, init=False, repr=False)
+    """Made at the first evaluation and kept; not an argument, so that a changed copy makes its own."""
 
     @property
     def count(self) -> int:
@@ -84,8 +87,9 @@ class Bumps:
 
     def active(self, rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """Return, for points (n, d), the positive bumps: starts (n + 1,), bump numbers and their values."""
-        from constructive.students.finder import active
-        return active(self, rows)
+        if not self._finder:
+            self._finder.append(BoxFinder.of(self.lower, self.upper))
+        return self._finder[0].active(rows, self.ramp)
 
     def parts(self, height: Array | None = None, rise: float = 1.0) -> list[Part]:
         """Return the two maps whose last one gives, after ReLU, ``height - rise sum(faces) / ramp`` (height 1).

@@ -154,9 +154,11 @@ def test_a_float64_network_of_a_float32_student_is_exact_and_certified(name: str
 def test_thresholds_rounded_to_nearest_in_float32_lose_points_of_the_ball() -> None:
     """The negative control: the same student with nearest rounding is wrong somewhere."""
     rng = np.random.default_rng(3)
-    points, labels = rng.uniform(0, 1, (60, 3)), rng.choice([-1.0, 1.0], 60)
+    points, labels = rng.uniform(0, 1, (60, 3)), rng.integers(-8, 9, 60) / 8
+    labels[0] = 0.3125
     radius = 0.45 * separation(points, labels).distance
     student = memorize(points, labels, radius=radius, precision="float32")
+    assert student.certify().robust_error.upper == 0.0
     near = replace(student.bumps, lower=(points - radius).astype(np.float32).astype(np.float64),
                    upper=(points + radius).astype(np.float32).astype(np.float64))
     certificate = certify(replace(student, bumps=near).to_network(), points, labels, radius=radius)

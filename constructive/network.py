@@ -7,6 +7,7 @@ must skip layers is carried along by units. Weights are stored sparse; every cou
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -20,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 _MAGIC = "constructive network 1"
-_BLOCK_NUMBERS = 1 << 20
-"""Numbers held by one block of activations: 8 MiB, about one core's share of cache and memory traffic."""
+_CACHED = 1 << 15
+"""Numbers that a layer may hold for one block of points whatever the size of the network: 256 KiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,16 +177,48 @@ class Network:
             raise ValueError(f"Network: x has shape {points.shape}, its last axis must have length {self.inputs}")
         rows = points.reshape(-1, self.inputs)
         out = np.empty((rows.shape[0], self.outputs), self.dtype)
-        widest = max(self.inputs, *(layer.outputs for layer in self.layers))
-        block = max(8, min(256, _BLOCK_NUMBERS // widest))
-        from constructive._kernels import in_blocks
-        in_blocks(rows.shape[0], block, lambda start, stop: self._block(rows, out, start, stop))
+        if rows.shape[0]:
+            self._evaluate(rows, out)
         return out.reshape(*points.shape[:-1], self.outputs)
 
-    def _block(self, rows: NDArray[Any], out: NDArray[Any], start: int, stop: int) -> None:
-        out[start:stop] = self.hidden(rows[start:stop], last_only=True)[0].T
+    def _evaluate(self, rows: NDArray[Any], out: NDArray[Any]) -> None:
+        from constructive._kernels import in_blocks, workers
+        steps = self._steps()
+        # two buffers that take turns, for each thread
+        sizes = [max((layer.outputs for _, layer in steps[turn::2]), default=0) for turn in (0, 1)]
+        columns = self._columns(max(self.inputs, *sizes), min(rows.shape[0], 256))
 
-    def hidden(self, x: NDArray[Any], last_only: bool = False) -> list[NDArray[Any]]:
+        def work(start: int, stop: int) -> None:
+            buffers = [np.empty(size * columns, self.dtype) for size in sizes]
+            for first in range(start, stop, columns):
+                last = min(first + columns, stop)
+                out[first:last] = _run(steps, rows[first:last], buffers).T
+
+        # four tasks for each thread, so that a slow thread does not leave the others waiting for long
+        in_blocks(rows.shape[0], columns * math.ceil(rows.shape[0] / (4 * workers() * columns)), work)
+
+    def _steps(self) -> list[tuple[Layer | None, Layer]]:
+        """Return the layers in order, each with the one before it if that is made again where it is read."""
+        steps: list[tuple[Layer | None, Layer]] = []
+        for layer in self.layers:
+            before = steps[-1][1] if steps else None
+            if before is not None and steps[-1][0] is None and _is_thin(before, layer):
+                steps[-1] = (before, layer)
+            else:
+                steps.append((None, layer))
+        return steps
+
+    def _columns(self, widest: int, most: int) -> int:
+        """Return how many points are evaluated together: at least 8, at most ``most``.
+
+        All buffers take at most three times the memory of the network, unless it is smaller than a cache.
+        """
+        from constructive._kernels import workers
+        parts = [part for la in self.layers for part in (la.weight.data, la.weight.indices, la.weight.indptr, la.bias)]
+        fair = 3 * sum(part.nbytes for part in parts) // (2 * workers() * widest * self.dtype.itemsize)
+        return min(most, max(8, _CACHED // widest, min(64, fair // 8 * 8)))
+
+    def hidden(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the values of every layer at x of shape (n, d), feature-major: one (outputs, n) array each."""
         from constructive._kernels.chain import affine_layer
         values = np.ascontiguousarray(np.asarray(x, dtype=self.dtype).T)
@@ -196,8 +229,7 @@ class Network:
             affine_layer(matrix.indptr, matrix.indices, matrix.data, layer.bias, values, target,
                          k + 1 < self.depth)
             values = target
-            if not last_only or k + 1 == self.depth:
-                kept.append(values)
+            kept.append(values)
         return kept
 
     def exact(self, x: Sequence[Fraction | float | int]) -> tuple[Fraction, ...]:
@@ -316,6 +348,30 @@ class Network:
             except (LookupError, ValueError, TypeError, EOFError, OSError, ArithmeticError, RuntimeError,
                     MemoryError, zlib.error, zipfile.BadZipFile) as error:
                 raise ValueError(f"Network.load: {os.fspath(path)!r} is not a network file: {error}") from error
+
+
+def _is_thin(layer: Layer, reader: Layer) -> bool:
+    """Return whether each unit reads one input at most and is read so seldom that it need not be stored."""
+    return bool(np.diff(layer.weight.indptr).max() <= 1) and reader.weight.nnz <= 4 * layer.outputs
+
+
+def _run(steps: list[tuple[Layer | None, Layer]], rows: NDArray[Any], buffers: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the values (outputs, n) at points (n, inputs); they lie in one of the two buffers."""
+    from constructive._kernels.chain import affine_layer, affine_on_thin
+    values = np.ascontiguousarray(rows.T)
+    for k, (thin, layer) in enumerate(steps):
+        size, relu = layer.outputs * values.shape[1], k + 1 < len(steps)
+        target = buffers[k % 2][:size].reshape(layer.outputs, -1)
+        if thin is None:
+            affine_layer(*_arrays(layer), values, target, relu)
+        else:
+            affine_on_thin(_arrays(thin), _arrays(layer), values, target, relu)
+        values = target
+    return values
+
+
+def _arrays(layer: Layer) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    return layer.weight.indptr, layer.weight.indices, layer.weight.data, layer.bias
 
 
 def _read_layers(file: Any) -> tuple[Layer, ...]:

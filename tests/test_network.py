@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,91 @@ def test_all_evaluations_agree_on_dyadic_data(seed: int, widths: list[int]) -> N
     assert (values == dense_values(network, x)).all()
     assert values.tolist() == [[float(v) for v in rational_values(network, row)] for row in x.tolist()]
     assert values.tolist() == [[float(v) for v in network.exact(row)] for row in x.tolist()]
+
+
+def by_the_loop(network: Network, x: Any) -> Any:
+    """Return f(x) by the definition of a machine's evaluation: bias first, stored weights in column order."""
+    kind, out = network.dtype.type, []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for point in np.asarray(x, network.dtype):
+            values = list(point)
+            for k, layer in enumerate(network.layers):
+                ends, sums = layer.weight.indptr, []
+                for row in range(layer.outputs):
+                    total = kind(layer.bias[row])
+                    for p in range(ends[row], ends[row + 1]):
+                        total = kind(total + kind(layer.weight.data[p] * values[layer.weight.indices[p]]))
+                    sums.append(kind(0) if total < 0 and k + 1 < network.depth else total)
+                values = sums
+            out.append(values)
+    return np.array(out, network.dtype)
+
+
+def faces_and_bumps(rng: np.random.Generator, widths: list[int], dtype: Any) -> Network:
+    """Return a random network some of whose layers have rows of one weight or none, with zeros of both signs."""
+    maps = []
+    for into, out in pairwise(widths):
+        weight = rng.normal(size=(out, into)) * (rng.random((out, into)) < 0.7)
+        if rng.random() < 0.5:
+            weight *= np.arange(into) == rng.integers(0, into, (out, 1))
+            weight *= rng.random((out, 1)) < 0.8
+        bias = rng.normal(size=out) * (rng.random(out) < 0.7)
+        maps.append((weight, np.where(rng.random(out) < 0.2, -0.0, bias)))
+    return Network.build(maps, dtype)
+
+
+STRANGE = [0.0, -0.0, 1e300, -1e300, np.inf, -np.inf, np.nan, 5e-324]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # 1e300 given to a network of float32
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(seed=SEEDS, widths=st.lists(st.integers(1, 7), min_size=2, max_size=6), n=st.integers(1, 5))
+def test_evaluation_is_the_loop_bit_for_bit(dtype: Any, seed: int, widths: list[int], n: int) -> None:
+    rng = np.random.default_rng(seed)
+    network, x = faces_and_bumps(rng, widths, dtype), rng.normal(size=(n, widths[0]))
+    x = np.where(rng.random(x.shape) < 0.15, rng.choice(STRANGE, x.shape), x)
+    values, expected = network(x), by_the_loop(network, x)
+    assert (np.isnan(values) == np.isnan(expected)).all()
+    clean = ~np.isnan(expected)  # which NaN comes out is the machine's choice
+    assert values[clean].tobytes() == expected[clean].tobytes()
+    last = network.hidden(x)[-1].T
+    assert last[clean].tobytes() == expected[clean].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_and_threads_change_no_bit(dtype: Any, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    network, x = faces_and_bumps(rng, [3, 40, 20, 40, 2], dtype), rng.normal(size=(333, 3))
+    alone = np.concatenate([network(point[None]) for point in x])
+    monkeypatch.setattr("constructive._kernels.workers", lambda: threads)
+    for cached in (0, 200, 1 << 15):
+        monkeypatch.setattr("constructive.network._CACHED", cached)
+        assert network(x).tobytes() == alone.tobytes()
+
+
+def bump_network(bumps: int, d: int) -> Network:
+    """Return bumps on random boxes, added up: 2 d faces each, as a memorizer has."""
+    rng = np.random.default_rng(8)
+    low = rng.random((bumps, d))
+    sides = sparse.hstack([-sparse.eye_array(d), sparse.eye_array(d)]).T
+    faces = sparse.vstack([sides] * bumps)
+    bias = np.concatenate([low, -low - 0.1], axis=1).ravel()
+    count = sparse.csr_array((np.full(2 * d * bumps, -8.0), np.arange(2 * d * bumps), np.arange(bumps + 1) * 2 * d))
+    return Network.build([(faces, bias), (count, np.ones(bumps)), (np.ones((1, bumps)), None)])
+
+
+def test_faces_are_not_stored_and_memory_stays_below_four_networks() -> None:
+    network, x = bump_network(4000, 8), np.random.default_rng(9).random((1000, 8))
+    own = sum(part.nbytes for layer in network.layers
+              for part in (layer.weight.data, layer.weight.indices, layer.weight.indptr, layer.bias))
+    network(x[:300])  # compiles, outside the measurement
+    tracemalloc.start()
+    values = network(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 4 * own
+    assert values[:9].tobytes() == network.hidden(x[:9])[-1].T.tobytes()
 
 
 def test_any_leading_shape_is_kept_also_none_and_many() -> None:

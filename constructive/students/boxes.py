@@ -198,7 +198,7 @@ def make_bumps(data: Gaps, labels: Labels, scores: Array, served: NDArray[np.boo
         least = _least(data, ramp, need, who)
         if recipe.merge:
             lower, upper, first = _merged(data, mine, least, rng)
-        if recipe.faces == "needed":
+        if recipe.faces == "needed" and data.pair is not None:  # without a rival a bump would lose every face
             lower, upper = _needed(lower, upper, data.groups[first], data, least, recipe.share)
         gap, pair = _rival_gap(lower, upper, data.groups[first], data)
         rivals, everyone, usual = 0.0, 0.0, gap  # slabs of one label cross those of another

@@ -19,6 +19,7 @@ _HOME = {
     "certify": "constructive.certificates.training",
     "interval_bounds": "constructive.certificates.enclosure",
     "sup_error": "constructive.certificates.sup_error",
+    "as_network": "constructive.interop",
     "robust_error": "constructive.risk",
     "verify": "constructive.verification",
     "outward_boxes": "constructive.domain",
@@ -33,7 +34,7 @@ _HOME = {
     "Report": "constructive.evidence",
 }
 _MODULES = ("evidence", "targets", "theorems", "blocks", "calculus", "students", "populations", "risk",
-            "plotting", "report", "testing")
+            "plotting", "report")
 
 __all__ = [*_HOME, *_MODULES]
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
         risk,
         students,
         targets,
-        testing,
         theorems,
     )
     from constructive.certificates.enclosure import interval_bounds
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from constructive.certificates.training import certify
     from constructive.domain import outward_boxes
     from constructive.evidence import Bracket, Evidence, Report, Verdict
+    from constructive.interop import as_network
     from constructive.network import Network
     from constructive.risk import robust_error
     from constructive.students import (

@@ -96,7 +96,7 @@ class BoxFinder:
         return looked * n * _TREE_COST < -(-n // LANES) * LANES * m
 
 
-_TREE_COST = 6.0
+_TREE_COST = 10.0
 """Time for a box at a point by the tree over that by the scan, measured."""
 
 

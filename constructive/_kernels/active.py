@@ -165,6 +165,8 @@ def reached(points: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any) -> int:
     """Return how many boxes the tree leaves to look at, all points together."""
     leaves, stack, total = np.empty((cut_axis.shape[0] + 1, 2), np.int64), np.empty((64, 3), np.int64), 0
     for q in range(points.shape[0]):
+        if not _without_nan(points[q]):
+            continue
         for leaf in range(_leaves(points[q], boxes, cut_axis, cut, ramp, stack, leaves)):
             total += leaves[leaf, 1] - leaves[leaf, 0]
     return total

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from constructive.students.boxes import Bumps
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 _PROBES = 16
 """Points at which the tree is tried before it is used."""
+
+_TREE_COST = 10.0
+"""Time for a box at a point by the tree over that by the scan: between 9 and 20 were measured, d = 10 to 784."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,12 +93,3 @@ class BoxFinder:
         probes = rows[:: -(-n // _PROBES)]
         looked = reached(probes, m, self.cut_axis, self.cut, ramp) / probes.shape[0]
         return looked * n * _TREE_COST < -(-n // LANES) * LANES * m
-
-
-_TREE_COST = 10.0
-"""Time for a box at a point by the tree over that by the scan, measured."""
-
-
-def active(bumps: Bumps, rows: Array) -> tuple[Numbers, Numbers, Array]:
-    """Return, for points (n, d), the positive bumps: starts (n + 1,), bump numbers and their values."""
-    return BoxFinder.of(bumps.lower, bumps.upper).active(rows, bumps.ramp)

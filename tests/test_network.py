@@ -148,6 +148,7 @@ def test_blocks_and_threads_change_no_bit(dtype: Any, threads: int, monkeypatch:
     network, x = faces_and_bumps(rng, [3, 40, 20, 40, 2], dtype), rng.normal(size=(333, 3))
     alone = np.concatenate([network(point[None]) for point in x])
     monkeypatch.setattr("constructive._kernels.workers", lambda: threads)
+    monkeypatch.setattr("constructive.network._WORTH_THREADS", 0)
     for cached in (0, 200, 1 << 15):
         monkeypatch.setattr("constructive.network._CACHED", cached)
         assert network(x).tobytes() == alone.tobytes()

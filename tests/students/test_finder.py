@@ -139,6 +139,7 @@ def test_the_blocks_and_threads_change_nothing(forced: str, monkeypatch: pytest.
     rows = some_points(rng, lower, upper, 1000)
     built = BoxFinder.of(lower, upper)
     whole = built.active(rows, 0.5)
+    monkeypatch.setattr(finder, "_WORTH_THREADS", 0)
     for threads in (1, 3):
         monkeypatch.setattr("constructive._kernels.workers", lambda threads=threads: threads)
         assert same(built.active(rows, 0.5), whole)
@@ -162,9 +163,9 @@ def test_the_tree_is_used_for_small_bumps_and_not_for_wide_ones() -> None:
     rng = np.random.default_rng(5)
     centers, rows = rng.random((5000, 4)), rng.random((300, 4))
     built = BoxFinder.of(centers, centers)
-    assert built._prunes(rows, 0.01)
-    assert not built._prunes(rows, 10.0)
-    assert not BoxFinder.of(np.full((50, 2), -np.inf), centers[:50, :2])._prunes(rows[:, :2], 0.01)
+    assert built._plan(rows, 0.01)[0]
+    assert not built._plan(rows, 10.0)[0]
+    assert not BoxFinder.of(np.full((50, 2), -np.inf), centers[:50, :2])._plan(rows[:, :2], 0.01)[0]
 
 
 def tight_cuts(built: BoxFinder) -> BoxFinder:

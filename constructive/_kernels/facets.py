@@ -13,118 +13,188 @@ import numpy as np
 
 from constructive._kernels.compile import kernel
 
-
-@kernel
-def _behind(lower: Any, upper: Any, f: int, data_lower: Any, data_upper: Any) -> Any:
-    """Return the gap of one data box (d,) behind face f of one box (d,)."""
-    d = lower.shape[0]
-    gap = lower[f] - data_upper[f] if f < d else data_lower[f - d] - upper[f - d]
-    return max(gap, 0.0)
+TILE = 1024
+"""Data whose sums are formed together, face by face."""
 
 
 @kernel
-def choose_faces(lower: Any, upper: Any, groups: Any, data_lower: Any, data_upper: Any, data_groups: Any, least: Any,
-                 price: Any, by_cover: bool, start: int, stop: int, chosen: Any) -> None:
-    """Write which faces (stop - start, 2 d) each box keeps: a greedy hitting set, then reverse deletion.
+def _behind(lower: Any, upper: Any, i: int, f: int, data_lower: Any, data_upper: Any, k: int) -> Any:
+    """Return the gap of data box k behind face f of box i."""
+    d = lower.shape[1]
+    gap = lower[i, f] - data_upper[k, f] if f < d else data_lower[k, f - d] - upper[i, f - d]
+    return gap if gap > 0.0 else 0.0
 
-    Each round takes the face with the largest gain for its price; the gain is the number of rivals newly held off
-    (``by_cover``) or the sum of what the face adds, capped at what each rival still lacks. ``price`` (m, 2 d).
+
+@kernel
+def _add_gains(lower: Any, upper: Any, i: int, data_lower: Any, data_upper: Any, k: int, need: Any, cover: Any,
+               capped: Any) -> None:
+    """Add what each face of box i does against data box k: hold it off alone (1 or 0); its gap up to need.
+
+    Plain selections, one axis after the other, so that the compiler handles several axes at once. Rows go by
+    number everywhere: taking a row out of an array counts references, which threads would fight over.
     """
-    d, n = lower.shape[1], data_lower.shape[0]
-    lacks = np.empty(n)
-    gain = np.empty(2 * d)
-    picked = np.empty(2 * d, np.int64)
-    for i in range(start, stop):
-        open_count = 0
-        for k in range(n):
-            lacks[k] = least if data_groups[k] != groups[i] else 0.0
-            open_count += data_groups[k] != groups[i]
-        count = 0
-        while open_count > 0:
-            gain[:] = 0.0
-            for k in range(n):
-                if lacks[k] <= 0.0:
-                    continue
-                need = lacks[k]
-                for j in range(d):
-                    gap = lower[i, j] - data_upper[k, j]
-                    if gap > 0.0:
-                        gain[j] += (1.0 if gap >= need else 0.0) if by_cover else min(gap, need)
-                    gap = data_lower[k, j] - upper[i, j]
-                    if gap > 0.0:
-                        gain[d + j] += (1.0 if gap >= need else 0.0) if by_cover else min(gap, need)
-            best, most = -1, 0.0
-            for f in range(2 * d):
-                value = gain[f] / price[i, f]
-                if not chosen[i - start, f] and value > most:
-                    best, most = f, value
-            if best < 0:
-                if not by_cover:
-                    break  # the caller sees that the distance is too small
-                by_cover = False
-                continue
-            chosen[i - start, best] = True
-            picked[count] = best
-            count += 1
-            open_count = 0
-            for k in range(n):
-                if lacks[k] > 0.0:
-                    lacks[k] -= _behind(lower[i], upper[i], best, data_lower[k], data_upper[k])
-                    open_count += lacks[k] > 0.0
-        _delete(lower[i], upper[i], groups[i], data_lower, data_upper, data_groups, least, picked, count,
-                chosen[i - start])
+    d = lower.shape[1]
+    for j in range(d):
+        gap = lower[i, j] - data_upper[k, j]
+        cover[j] += 1.0 if gap >= need else 0.0
+        gap = gap if gap > 0.0 else 0.0
+        capped[j] += gap if gap < need else need
+    for j in range(d):
+        gap = data_lower[k, j] - upper[i, j]
+        cover[d + j] += 1.0 if gap >= need else 0.0
+        gap = gap if gap > 0.0 else 0.0
+        capped[d + j] += gap if gap < need else need
 
 
 @kernel
-def _delete(lower: Any, upper: Any, group: Any, data_lower: Any, data_upper: Any, data_groups: Any, least: Any,
-            picked: Any, count: int, chosen: Any) -> None:
-    """Drop faces, first picked first, without which every rival is still held off."""
-    for c in range(count):
-        f = picked[c]
-        chosen[f] = False
-        for k in range(data_lower.shape[0]):
-            if data_groups[k] == group:
-                continue
-            total = 0.0
+def _best(gain: Any, price: Any, i: int, chosen: Any) -> int:
+    """Return the face with the largest gain for its price, the first among equals; -1 if none gains anything."""
+    best, most = -1, 0.0
+    for f in range(gain.shape[0]):
+        if not chosen[f] and gain[f] / price[i, f] > most:
+            best, most = f, gain[f] / price[i, f]
+    return best
+
+
+@kernel
+def _greedy(lower: Any, upper: Any, i: int, data_lower: Any, data_upper: Any, rivals: Any, least: Any, price: Any,
+            by_cover: bool, cover: Any, capped: Any, near: Any, lacks: Any, picked: Any, chosen: Any) -> int:
+    """Pick faces of box i until every rival is held off or nothing helps; return how many.
+
+    ``rivals`` (r,) rows of the data; ``cover`` and ``capped`` (2 d,) the gains against all of them, used up.
+    ``near`` (r,) is filled with the rivals not held off yet, ``lacks`` (r,) with what each of them lacks.
+    """
+    chosen[:] = False
+    left, count = rivals.shape[0], 0
+    near[:left] = rivals
+    lacks[:left] = least
+    while left > 0:
+        best = _best(cover, price, i, chosen) if by_cover else -1
+        if best < 0:
+            best = _best(capped, price, i, chosen)
+        if best < 0:
+            break
+        chosen[best] = True
+        picked[count] = best
+        count += 1
+        cover[:] = 0.0
+        capped[:] = 0.0
+        kept = 0
+        for r in range(left):
+            k = near[r]
+            need = lacks[r] - _behind(lower, upper, i, best, data_lower, data_upper, k)
+            if need > 0.0:
+                near[kept], lacks[kept] = k, need
+                kept += 1
+                _add_gains(lower, upper, i, data_lower, data_upper, k, need, cover, capped)
+        left = kept
+    return count
+
+
+@kernel
+def _add_gaps(lower: Any, upper: Any, i: int, f: int, ends: Any, begin: int, width: int, total: Any) -> None:
+    """Add to ``total[:width]`` the gaps of the data from ``begin`` on behind face f of box i; none if it is absent."""
+    d = lower.shape[1]
+    end = lower[i, f] if f < d else -upper[i, f - d]
+    if end > -np.inf:
+        for c in range(width):
+            gap = end + ends[f, begin + c]
+            total[c] += gap if gap > 0.0 else 0.0
+
+
+@kernel
+def _delete(lower: Any, upper: Any, i: int, ends: Any, same: Any, least: Any, needs: Any, total: Any, picked: Any,
+            count: int, chosen: Any) -> None:
+    """Drop faces, first picked first, without which every rival is held off as far as all of them did it.
+
+    One pass leaves no redundant face: what is needed beside many faces is needed beside fewer. ``same`` (n,) tells
+    who is no rival.
+    """
+    n = same.shape[0]
+    for c in range(-1, count):  # first the sums behind all faces, then those without one
+        if c >= 0:
+            chosen[picked[c]] = False
+        for begin in range(0, n, TILE):
+            width = min(TILE, n - begin)
+            total[:width] = 0.0
             for other in range(count):
                 if chosen[picked[other]]:
-                    total += _behind(lower, upper, picked[other], data_lower[k], data_upper[k])
-                    if total >= least:
-                        break
-            if total < least:
-                chosen[f] = True
+                    _add_gaps(lower, upper, i, picked[other], ends, begin, width, total)
+            short = 0
+            for k in range(width):
+                if c < 0:
+                    held = total[k] if total[k] < least else least
+                    needs[begin + k] = -1.0 if same[begin + k] else held
+                else:
+                    short += total[k] < needs[begin + k]
+            if short > 0:
+                chosen[picked[c]] = True
                 break
 
 
 @kernel
-def nearest_rival(lower: Any, upper: Any, groups: Any, data_lower: Any, data_upper: Any, data_groups: Any,
-                  start: int, stop: int, limit: Any) -> Any:
+def choose_faces(lower: Any, upper: Any, groups: Any, data_lower: Any, data_upper: Any, ends: Any, data_groups: Any,
+                 least: Any, price: Any, start: int, stop: int, chosen: Any) -> None:
+    """Write which faces (stop - start, 2 d) each box keeps: the cheaper of two greedy hitting sets.
+
+    One counts the rivals that a face newly holds off alone, the other sums what it adds, capped at what each rival
+    still lacks; both divide by ``price`` (m, 2 d), and redundant faces are deleted afterwards. ``ends`` (2 d, n):
+    minus the upper ends of the data, then their lower ends, so that gaps behind one face come from consecutive
+    numbers.
+    """
+    d, n = lower.shape[1], data_lower.shape[0]
+    rivals, near, lacks = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    same, total = np.empty(n, np.bool_), np.empty(TILE)
+    picked, other = np.empty(2 * d, np.int64), np.empty(2 * d, np.bool_)
+    cover, capped = np.empty(2 * d), np.empty(2 * d)
+    for i in range(start, stop):
+        mine = chosen[i - start]
+        count = 0
+        cover[:] = 0.0
+        capped[:] = 0.0
+        for k in range(n):
+            same[k] = data_groups[k] == groups[i]
+            if not same[k]:
+                rivals[count] = k
+                count += 1
+                _add_gains(lower, upper, i, data_lower, data_upper, k, least, cover, capped)
+        all_cover, all_capped = cover.copy(), capped.copy()
+        for by_cover in (True, False):
+            out = mine if by_cover else other
+            cover[:] = all_cover
+            capped[:] = all_capped
+            faces = _greedy(lower, upper, i, data_lower, data_upper, rivals[:count], least, price, by_cover, cover,
+                            capped, near, lacks, picked, out)
+            _delete(lower, upper, i, ends, same, least, lacks, total, picked, faces, out)
+        first, second = 0.0, 0.0
+        for f in range(2 * d):
+            first += price[i, f] if mine[f] else 0.0
+            second += price[i, f] if other[f] else 0.0
+        if second < first:
+            mine[:] = other
+
+
+@kernel
+def nearest_rival(lower: Any, upper: Any, groups: Any, ends: Any, data_groups: Any, start: int, stop: int,
+                  limit: Any) -> Any:
     """Return (distance, box, datum) of the closest rival pair, start <= box < stop, below limit; box -1 if none.
 
-    Ends may be infinite: such a face holds nothing off.
+    Ends may be infinite: such a face holds nothing off. ``ends`` as in :func:`choose_faces`. Tiles of data stay in
+    the cache while all boxes pass by.
     """
-    d = lower.shape[1]
+    d, n = lower.shape[1], data_groups.shape[0]
     best, best_i, best_k = limit, -1, -1
-    axes = np.empty(2 * d, np.int64)
-    for i in range(start, stop):
-        count = 0
-        for j in range(d):
-            if lower[i, j] > -np.inf:
-                axes[count] = j
-                count += 1
-            if upper[i, j] < np.inf:
-                axes[count] = d + j
-                count += 1
-        for k in range(data_lower.shape[0]):
-            if data_groups[k] == groups[i]:
-                continue
-            total = 0.0
-            for a in range(count):
-                total += _behind(lower[i], upper[i], axes[a], data_lower[k], data_upper[k])
-                if total >= best:
-                    break
-            if total < best:
-                best, best_i, best_k = total, i, k
+    total = np.empty(TILE)
+    for begin in range(0, n, TILE):
+        width = min(TILE, n - begin)
+        for i in range(start, stop):
+            for c in range(width):
+                total[c] = np.inf if data_groups[begin + c] == groups[i] else 0.0
+            for f in range(2 * d):
+                _add_gaps(lower, upper, i, f, ends, begin, width, total)
+            for c in range(width):
+                if total[c] < best or (total[c] == best and i < best_i):
+                    best, best_i, best_k = total[c], i, begin + c
     return best, best_i, best_k
 
 

@@ -32,10 +32,10 @@ def needed_faces(lower: Array, upper: Array, groups: Numbers, data_lower: Array,
     asked = least * (1.0 + (lower.shape[1] + 4) * 2 * _UNIT)
     rivals = (groups, data_lower, data_upper, data_groups, asked)
     price = np.ones((lower.shape[0], 2 * lower.shape[1]))
-    chosen = _smaller(lower, upper, *rivals, price)
+    chosen = _cheaper(lower, upper, *rivals, price)
     if prefer_shared:
         for _ in range(3):  # prices settle after a pass or two
-            again = _smaller(lower, upper, *rivals, _prices(lower, upper, chosen))
+            again = _cheaper(lower, upper, *rivals, _prices(lower, upper, chosen))
             if _stored(lower, upper, again) >= _stored(lower, upper, chosen):
                 break
             chosen = again
@@ -43,20 +43,26 @@ def needed_faces(lower: Array, upper: Array, groups: Numbers, data_lower: Array,
     return np.where(chosen[:, :d], lower, -np.inf), np.where(chosen[:, d:], upper, np.inf)
 
 
-def _smaller(lower: Array, upper: Array, groups: Numbers, data_lower: Array, data_upper: Array, data_groups: Numbers,
+def _cheaper(lower: Array, upper: Array, groups: Numbers, data_lower: Array, data_upper: Array, data_groups: Numbers,
              least: float, price: Array) -> NDArray[np.bool_]:
-    """Return the cheaper of the two greedy choices, for each box, as faces (m, 2 d)."""
+    """Return the faces (m, 2 d) of the cheaper of two greedy choices for each box."""
     from constructive._kernels import in_blocks
     from constructive._kernels.facets import choose_faces
     m, d = lower.shape
-    found = [np.zeros((m, 2 * d), bool) for _ in range(2)]
-    for out, by_cover in zip(found, (True, False), strict=True):
-        def work(start: int, stop: int, out: NDArray[np.bool_] = out, by_cover: bool = by_cover) -> None:
-            choose_faces(lower, upper, groups, data_lower, data_upper, data_groups, least, price, by_cover, start,
-                         stop, out[start:stop])
-        in_blocks(m, max(1, m // 64), work)
-    first, second = ((price * out).sum(axis=1) for out in found)
-    return np.where((first <= second)[:, None], found[0], found[1])
+    chosen = np.zeros((m, 2 * d), bool)
+    ends = _by_face(data_lower, data_upper)
+
+    def work(start: int, stop: int) -> None:
+        choose_faces(lower, upper, groups, data_lower, data_upper, ends, data_groups, least, price, start, stop,
+                     chosen[start:stop])
+
+    in_blocks(m, max(1, m // 64), work)
+    return chosen
+
+
+def _by_face(data_lower: Array, data_upper: Array) -> Array:
+    """Return minus the upper ends and then the lower ends, axis by axis (2 d, n)."""
+    return np.concatenate([-data_upper.T, data_lower.T])
 
 
 def _prices(lower: Array, upper: Array, chosen: NDArray[np.bool_]) -> Array:
@@ -92,9 +98,10 @@ def face_gap(lower: Array, upper: Array, groups: Numbers, data_lower: Array, dat
     from constructive._kernels import in_blocks
     from constructive._kernels.facets import nearest_rival
     found: list[tuple[float, int, int]] = []
+    ends = _by_face(data_lower, data_upper)
 
     def work(start: int, stop: int) -> None:
-        best = nearest_rival(lower, upper, groups, data_lower, data_upper, data_groups, start, stop, math.inf)
+        best = nearest_rival(lower, upper, groups, ends, data_groups, start, stop, math.inf)
         if best[1] >= 0:
             found.append((float(best[0]), int(best[1]), int(best[2])))
 

@@ -62,8 +62,9 @@ def verdicts(model: Network | Student | Teacher | NearestNeighbor, X: ArrayLike,
     if isinstance(model, Student):
         if p == math.inf and model.recipe.gate == "clip" and model.classes is not None and model.labels.outputs == 1:
             return _student_verdicts(model, as_points(X, who, dimension=model.X.shape[1]), y, size)
-        return verdicts(model.to_network(), X, y, radius=size, norm=p, budget=tries,
-                        classes=model.classes if classes is None else classes, rng=rng)
+        points = as_points(X, who, dimension=model.X.shape[1])
+        labels = clean_labels(y, points.shape[0], who=who, classes=model.classes if classes is None else classes)
+        return _verdicts_by_parts(model, points, labels, size, p, tries, np.random.default_rng(rng))
     guide = model if isinstance(model, Teacher) else None
     if isinstance(model, Teacher):
         model = model.to_network()
@@ -91,6 +92,52 @@ def _student_verdicts(student: Student, points: Array, y: Any, size: float) -> N
         labels = clean_labels(y, points.shape[0], who="robust_error", classes=student.classes)
         out[rest[_right(*bounds, labels.take(rest))]] = 0
     return out
+
+
+def _verdicts_by_parts(student: Student, points: Array, labels: Labels, size: float, p: float, tries: int,
+                       rng: np.random.Generator) -> NDArray[np.int8]:
+    """Return verdicts on any student: its teacher's where no bump reaches the ball, the written-out network's elsewhere.
+
+    Away from all supports a gate returns the teacher, clipped and rounded: a right answer must be ahead by 2^-40 of
+    the amplitude (2^-16 in float32), and for several classes the clip must not act.
+    """
+    network, b = student.to_network(), student.amplitude
+    low, high = outward_boxes(points, size)
+    out = np.full(points.shape[0], -1, np.int8)
+    far = ~student.reached(low, high)
+    if student.recipe.gate != "product" and far.any():
+        rows = np.flatnonzero(far)
+        below, above = range_on_boxes(student.teacher, low[rows], high[rows]) if student.precision == "float64" else (
+            interval_bounds(student.teacher.to_network(), low[rows], high[rows]))
+        margin = b * (2.0**-40 if student.precision == "float64" else 2.0**-16)
+        safe = _right(below - margin, above + margin, labels.take(rows))
+        if labels.outputs > 1 and student.recipe.gate == "clip":
+            safe &= np.maximum(np.abs(below), np.abs(above)).max(axis=1) <= b
+        out[rows[safe]] = 0
+    rest = np.flatnonzero(out < 0) if student.recipe.gate == "product" else np.flatnonzero((out < 0) & ~far)
+    for bounds in (structural_bounds, _affine_or_none):
+        found = bounds(network, low[rest], high[rest]) if rest.size else None
+        if found is not None:
+            out[rest[_right(*found, labels.take(rest))]] = 0
+            rest = rest[out[rest] < 0]
+    rest = np.flatnonzero(out < 0)
+    for candidates in _attacks(points, labels, rest, size, p, tries, rng):
+        values = student(candidates)
+        doubtful = np.flatnonzero(~_right(values, values, labels.take(rest)) & (out[rest] < 0))
+        if doubtful.size:  # the network has the last word
+            values = np.asarray(network(candidates[doubtful]), np.float64)
+            out[rest[doubtful[~_right(values, values, labels.take(rest[doubtful]))]]] = 1
+    return out
+
+
+_AFFINE_WORK = 1 << 28
+"""Units times boxes up to which first-order bounds of a written-out student are tried."""
+
+
+def _affine_or_none(network: Network, low: Array, high: Array) -> tuple[Array, Array] | None:
+    if network.dtype != np.float64 or low.shape[0] * network.size.units * network.inputs > _AFFINE_WORK:
+        return None
+    return range_on_boxes(as_teacher(network), low, high)
 
 
 def _network_verdicts(network: Network, guide: Teacher | None, points: Array, labels: Labels, size: float,

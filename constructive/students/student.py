@@ -99,6 +99,23 @@ class Student:
         scores = self(x)
         return decide(scores, self.labels)
 
+    def reached(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """Return which boxes (n, d), (n, d) the support of some bump may meet; elsewhere the gate has only the teacher.
+
+        A support that only touches a box, or comes as near as rounding, may be counted.
+        """
+        n = lower.shape[0]
+        if self.bumps is None:
+            return np.zeros(n, bool)
+        if not isinstance(self.bumps, Bumps):
+            return np.ones(n, bool)
+        middle = lower + (upper - lower) / 2
+        half = float(np.nextafter(np.maximum(upper - middle, middle - lower), np.inf).max())
+        slack = 2.0**-40 * (1.0 + float(np.abs(middle).max()) + half)
+        # a box within l_inf reach `half` of its middle: grow the bumps by that much instead
+        grown = replace(self.bumps, lower=self.bumps.lower - half - slack, upper=self.bumps.upper + half + slack)
+        return np.diff(grown.active(middle)[0]) > 0
+
     # -- weights ------------------------------------------------------------------------------------------
 
     @property

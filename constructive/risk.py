@@ -96,7 +96,7 @@ def _student_verdicts(student: Student, points: Array, y: Any, size: float) -> N
 
 def _verdicts_by_parts(student: Student, points: Array, labels: Labels, size: float, p: float, tries: int,
                        rng: np.random.Generator) -> NDArray[np.int8]:
-    """Return verdicts on any student: its teacher's where no bump reaches the ball, the written-out network's elsewhere.
+    """Return verdicts on any student: its teacher's where no bump reaches the ball, else the written-out network's.
 
     Away from all supports a gate returns the teacher, clipped and rounded: a right answer must be ahead by 2^-40 of
     the amplitude (2^-16 in float32), and for several classes the clip must not act.

@@ -4,7 +4,8 @@ Inputs are bare arrays that describe weights, not what a builder meant:
 
 * faces: unit ``relu(face_weight * x[face_column] + face_bias)`` of the first layer;
 * bumps: unit ``relu(bump_bias + sum_p bump_weight[p] * face[bump_face[p]])`` of the second layer with bump_bias
-  > 0 and all bump_weight < 0, in CSR order by ``bump_start``; its support lies in the box ``support_low/high``;
+  > 0 and all bump_weight < 0, in CSR order by ``bump_start``;
+* tree: the bumps' support boxes, as :mod:`constructive._kernels.active` lays them out;
 * nodes: the units behind, in topological order; ``values`` 0..constants-1 are bounds that hold on every query
   box, then one slot for each node. Node i adds ``node_bias[i]``, CSR terms over slots, and, if it reads bumps,
   the terms found in the columns ``column_start/column_node/column_weight`` of each bump.
@@ -71,17 +72,86 @@ def _bump_bounds(k: Any, low: Any, high: Any, faces: Any, bumps: Any, above: Any
 
 
 @kernel
-def bump_tail_bounds(low: Any, high: Any, faces: Any, bumps: Any, support: Any, nodes: Any, columns: Any,
+def bump_boxes(rows: Any, start: Any, faces: Any, weight: Any, bias: Any, face_start: Any, face_column: Any,
+               face_weight: Any, face_bias: Any, unit: Any, lower: Any, upper: Any, support_lower: Any,
+               support_upper: Any) -> None:
+    """Write, for each bump (row of the second layer), where it is at its maximum and outside of what it is 0.
+
+    Arrays are the CSR parts of both layers. A slack of 16 units in the last place of every number involved makes
+    the machine's face value at least rise (1 + 8 u) beyond the support, its product with the weight at least the
+    height, and the bump's sum at most 0.
+    """
+    for r in range(rows.shape[0]):
+        row = rows[r]
+        lower[r, :], support_lower[r, :] = -np.inf, -np.inf
+        upper[r, :], support_upper[r, :] = np.inf, np.inf
+        for p in range(start[row], start[row + 1]):
+            f = faces[p]
+            slope, offset = np.float64(face_weight[face_start[f]]), np.float64(face_bias[f])
+            column = face_column[face_start[f]]
+            rise = np.float64(bias[row]) / -np.float64(weight[p])  # the bump is 0 once this face's unit reaches it
+            flat, edge = -offset / slope, (rise - offset) / slope
+            slack = 16.0 * unit * (abs(rise) + abs(offset)) / abs(slope) + 2.0**-1040
+            if slope > 0.0:
+                edge = edge + slack
+                upper[r, column] = min(upper[r, column], flat)
+                if edge < np.inf:
+                    support_upper[r, column] = min(support_upper[r, column], edge)
+            else:
+                edge = edge - slack
+                lower[r, column] = max(lower[r, column], flat)
+                if edge > -np.inf:
+                    support_lower[r, column] = max(support_lower[r, column], edge)
+
+
+@kernel
+def _met(low: Any, high: Any, order: Any, start: Any, axis: Any, ends: Any, cut_axis: Any, cut: Any, stack: Any,
+         out: Any) -> int:
+    """Write the boxes of the tree (see :mod:`constructive._kernels.active`) that meet a query box; return how many.
+
+    Returns -1 if ``out`` is too small.
+    """
+    boxes, nodes, found, depth = order.shape[0], cut_axis.shape[0], 0, 1
+    stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, boxes
+    while depth > 0:
+        depth -= 1
+        node, begin, end = stack[depth, 0], stack[depth, 1], stack[depth, 2]
+        if node < nodes:
+            middle, j = (begin + end) // 2, cut_axis[node]
+            if high[j] >= cut[node, 1]:
+                stack[depth, 0], stack[depth, 1], stack[depth, 2] = 2 * node + 2, middle, end
+                depth += 1
+            if low[j] <= cut[node, 0]:
+                stack[depth, 0], stack[depth, 1], stack[depth, 2] = 2 * node + 1, begin, middle
+                depth += 1
+            continue
+        for place in range(begin, end):
+            meets = True
+            for p in range(start[place], start[place + 1]):
+                if ends[p, 0] > high[axis[p]] or ends[p, 1] < low[axis[p]]:
+                    meets = False
+                    break
+            if meets:
+                if found == out.shape[0]:
+                    return -1
+                out[found] = order[place]
+                found += 1
+    return found
+
+
+@kernel
+def bump_tail_bounds(low: Any, high: Any, faces: Any, bumps: Any, tree: Any, nodes: Any, columns: Any,
                      constant_low: Any, constant_high: Any, out_low: Any, out_high: Any, single: bool) -> None:
-    """Write the bounds of the last ``out.shape[1]`` nodes over each query box (rows of low/high)."""
-    order, sort_key, widest, axis, support_low, support_high = support
+    """Write the bounds of the last ``out.shape[1]`` nodes over each query box (rows of low/high).
+
+    ``constant_low``, ``constant_high``: one row for all query boxes, or one for each.
+    """
+    order, start, axis, ends, cut_axis, cut = tree
     node_start, node_source, node_weight, node_bias, node_relu, node_bumps = nodes
     column_start, column_node, column_weight = columns
-    constants, n_nodes = constant_low.shape[0], node_bias.shape[0]
-    outputs, d = out_low.shape[1], low.shape[1]
+    constants, n_nodes = constant_low.shape[1], node_bias.shape[0]
+    outputs = out_low.shape[1]
     value_low, value_high = np.empty(constants + n_nodes), np.empty(constants + n_nodes)
-    value_low[:constants] = constant_low
-    value_high[:constants] = constant_high
     longest = 2
     for k in range(bumps[0].shape[0] - 1):
         longest = max(longest, bumps[0][k + 1] - bumps[0][k] + 2)
@@ -90,31 +160,23 @@ def bump_tail_bounds(low: Any, high: Any, faces: Any, bumps: Any, support: Any, 
     capacity = 64
     active, active_low, active_high = np.empty(capacity, np.int64), np.empty(capacity), np.empty(capacity)
     above, below = np.empty(longest + capacity), np.empty(longest + capacity)
+    stack = np.empty((64, 3), np.int64)
     for q in range(low.shape[0]):
+        row = min(q, constant_low.shape[0] - 1)
+        value_low[:constants], value_high[:constants] = constant_low[row], constant_high[row]
+        met = _met(low[q], high[q], order, start, axis, ends, cut_axis, cut, stack, active)
+        while met < 0:
+            capacity *= 4
+            active, active_low, active_high = np.empty(capacity, np.int64), np.empty(capacity), np.empty(capacity)
+            above, below = np.empty(longest + capacity), np.empty(longest + capacity)
+            met = _met(low[q], high[q], order, start, axis, ends, cut_axis, cut, stack, active)
         count = 0
-        begin = np.searchsorted(sort_key, low[q, axis] - widest, side="left")
-        for position in range(begin, order.shape[0]):
-            if sort_key[position] > high[q, axis]:
-                break
-            k = order[position]
-            meets = True
-            for j in range(d):
-                if support_low[k, j] > high[q, j] or support_high[k, j] < low[q, j]:
-                    meets = False
-                    break
-            if not meets:
-                continue
+        for a in range(met):
+            k = active[a]
             bottom, top = _bump_bounds(k, low[q], high[q], faces, bumps, above, below, single)
-            if top == 0.0:
-                continue
-            if count == capacity:
-                capacity *= 2
-                grown, grown_low, grown_high = np.empty(capacity, np.int64), np.empty(capacity), np.empty(capacity)
-                grown[:count], grown_low[:count], grown_high[:count] = active, active_low, active_high
-                active, active_low, active_high = grown, grown_low, grown_high
-                above, below = np.empty(longest + capacity), np.empty(longest + capacity)
-            active[count], active_low[count], active_high[count] = k, bottom, top
-            count += 1
+            if top != 0.0:
+                active[count], active_low[count], active_high[count] = k, bottom, top
+                count += 1
         for i in range(n_nodes):
             m_above, m_below = 0, 0
             if node_bias[i] != 0.0:

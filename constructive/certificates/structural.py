@@ -1,10 +1,10 @@
 """Bounds on many boxes at once for networks that carry bumps, read from the weights alone.
 
 Data flow: weights -> faces (first-layer rows that read one coordinate) -> bumps (second-layer rows with a
-positive bias and only negative weights on faces: they vanish outside a box) -> their support boxes, sorted along
-one axis -> for each query box the few bumps that meet it -> interval propagation through the rows behind, every
-other bump being exactly 0. Rows that read no bump, such as a teacher's, are bounded once over the hull of all
-query boxes. The order of rows does not matter and nothing is asked of whoever built the network.
+positive bias and only negative weights on faces: they vanish outside a box) -> a tree over their support boxes
+-> for each query box the few bumps that meet it -> interval propagation through the rows behind, every other bump
+being exactly 0. Rows that read no bump, such as a teacher's, are bounded once over the hull of all query boxes, or
+for each of them. The order of rows does not matter and nothing is asked of whoever built the network.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from constructive.certificates.enclosure import cleaned_boxes, layer_bounds
-from constructive.network import Network
+from constructive.network import Layer, Network
 
 Array = NDArray[np.float64]
 
@@ -47,187 +46,207 @@ def find_bumps(network: Network) -> BumpPattern | None:
     if network.depth < 3:
         return None
     first, second = network.layers[0], network.layers[1]
-    is_face = np.diff(first.weight.indptr) == 1
     matrix = second.weight
-    row_of = np.repeat(np.arange(second.outputs), np.diff(matrix.indptr))
-    good = is_face[matrix.indices] & (matrix.data < 0)
+    good = (np.diff(first.weight.indptr) == 1)[matrix.indices] & (matrix.data < 0)
+    filled = np.diff(matrix.indptr)
     bad_rows = np.zeros(second.outputs, bool)
-    bad_rows[row_of[~good]] = True
-    rows = np.flatnonzero(~bad_rows & (second.bias > 0) & (np.diff(matrix.indptr) > 0))
+    bad_rows[np.repeat(np.arange(second.outputs, dtype=np.int32), filled)[~good]] = True
+    rows = np.flatnonzero(~bad_rows & (second.bias > 0) & (filled > 0))
     if rows.size == 0:
         return None
-    place = np.full(second.outputs, -1)
-    place[rows] = np.arange(rows.size)
-    keep = place[row_of] >= 0
-    bump, face, weight = place[row_of[keep]], matrix.indices[keep], matrix.data[keep].astype(np.float64)
-    face_start = first.weight.indptr[:-1]
-    safe_start = np.minimum(face_start[face], max(first.weight.nnz - 1, 0))
-    column = first.weight.indices[safe_start]
-    slope = first.weight.data[safe_start].astype(np.float64)
-    offset = first.bias[face].astype(np.float64)
-    return _boxes(network, rows, second.bias[rows].astype(np.float64), bump, column, slope, offset, weight)
-
-
-def _boxes(network: Network, rows: NDArray[Any], height: Array, bump: NDArray[Any], column: NDArray[Any],
-           slope: Array, offset: Array, weight: Array) -> BumpPattern:
     shape = (rows.size, network.inputs)
-    lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
-    support_lower, support_upper = lower.copy(), upper.copy()
+    ends = tuple(np.empty(shape) for _ in range(4))
     unit = 2.0**-24 if network.dtype == np.float32 else 2.0**-53
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        rise = height[bump] / -weight  # the bump is 0 once this face's unit reaches it
-        flat = -offset / slope
-        # 16 units in the last place of every number involved: the machine's face value is then at least
-        # rise (1 + 8 u), its product with the weight at least the height, and the bump's sum at most 0.
-        slack = 16 * unit * (np.abs(rise) + np.abs(offset)) / np.abs(slope) + 2.0**-1040
-        edge = (rise - offset) / slope
-    edge = np.where(slope > 0, edge + slack, edge - slack)
-    edge = np.where(np.isfinite(edge), edge, np.where(slope > 0, np.inf, -np.inf))
-    up = slope > 0
-    np.minimum.at(upper, (bump[up], column[up]), flat[up])
-    np.minimum.at(support_upper, (bump[up], column[up]), edge[up])
-    np.maximum.at(lower, (bump[~up], column[~up]), flat[~up])
-    np.maximum.at(support_lower, (bump[~up], column[~up]), edge[~up])
-    return BumpPattern(rows.astype(np.int64), lower, upper, support_lower, support_upper)
+    # a row without a weight reads no column; nobody visits it as a face, but its place must exist
+    starts = np.minimum(first.weight.indptr[:-1], max(first.weight.nnz - 1, 0))
+    from constructive._kernels import in_blocks
+    from constructive._kernels.bumps import bump_boxes
+
+    def work(begin: int, end: int) -> None:
+        bump_boxes(rows[begin:end], matrix.indptr, matrix.indices, matrix.data, second.bias, starts,
+                   first.weight.indices, first.weight.data, first.bias, unit, *(e[begin:end] for e in ends))
+
+    in_blocks(rows.size, max(1024, rows.size // 16), work)
+    return BumpPattern(rows.astype(np.int64), *ends)
 
 
-def structural_bounds(network: Network, lower: ArrayLike, upper: ArrayLike) -> tuple[Array, Array] | None:
+def structural_bounds(network: Network, lower: ArrayLike, upper: ArrayLike, *,
+                      tight: bool = False) -> tuple[Array, Array] | None:
     """Return bounds (low, high), each (N, m), of the executed network over N boxes, or None without bumps.
 
-    The meaning is that of :func:`~constructive.certificates.enclosure.interval_bounds`; the rows behind the
-    bumps see teacher rows through their bounds over the hull of all boxes, so the result can be wider there and
-    is the same where the network's value does not depend on them. Cost: one pass over the nonzeros, then about
-    (bumps that meet the box + rows behind) for each box.
+    The meaning is that of :func:`~constructive.certificates.enclosure.interval_bounds`, whose bounds they equal with
+    ``tight``, up to the order of sums. Without it, units that read no bump, such as a teacher's, enter through
+    their bounds over the hull of all boxes: wider where the output depends on them, equal where it does not, and
+    much cheaper for many boxes. Cost: one pass over the nonzeros, then about (bumps that meet the box + rows
+    behind) for each box; ``tight`` adds the nonzeros of the teacher for each box.
     """
     low, high = cleaned_boxes("structural_bounds", network, lower, upper)
     pattern = find_bumps(network)
     if pattern is None:
         return None
-    program = _Program.of(network, pattern, low.min(axis=0), high.max(axis=0))
+    program = _Program.of(network, pattern)
     out_low, out_high = (np.empty((low.shape[0], network.outputs)) for _ in range(2))
+    hull = None if tight else program.constants(low.min(axis=0)[None, :], high.max(axis=0)[None, :])
 
     def work(start: int, stop: int) -> None:
-        program.run(low[start:stop], high[start:stop], out_low[start:stop], out_high[start:stop])
+        ends = hull or program.constants(low[start:stop], high[start:stop])
+        program.run(low[start:stop], high[start:stop], ends, out_low[start:stop], out_high[start:stop])
 
     from constructive._kernels import in_blocks, workers
-    in_blocks(low.shape[0], max(1, math.ceil(low.shape[0] / (4 * workers()))), work)
+    block = max(1, math.ceil(low.shape[0] / (4 * workers())))
+    in_blocks(low.shape[0], min(block, 4096) if tight else block, work)
     return out_low, out_high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Program:
-    """The arrays that the kernel reads; see :mod:`constructive._kernels.bumps` for their layout."""
+    """The arrays that the kernel reads; see :mod:`constructive._kernels.bumps` for their layout.
+
+    ``aside`` is the part of the network that no bump enters, as a network of its own, or None; ``wanted`` the units
+    of each of its layers whose bounds are constants of the kernel, in order.
+    """
 
     faces: tuple[Any, ...]
     bumps: tuple[Any, ...]
-    support: tuple[Any, ...]
+    tree: tuple[Any, ...]
     nodes: tuple[Any, ...]
     columns: tuple[Any, ...]
-    constant_low: Array
-    constant_high: Array
+    aside: Network | None
+    wanted: tuple[NDArray[np.int64], ...]
     single: bool
 
     @staticmethod
-    def of(network: Network, pattern: BumpPattern, hull_low: Array, hull_high: Array) -> _Program:
+    def of(network: Network, pattern: BumpPattern) -> _Program:
         first, second = network.layers[0], network.layers[1]
-        # A row that reads two coordinates or none is no face; its entries below are never visited.
         starts = np.minimum(first.weight.indptr[:-1], max(first.weight.nnz - 1, 0))
-        faces = (first.weight.indices[starts].astype(np.int64), first.weight.data[starts].astype(np.float64),
+        faces = (first.weight.indices[starts], first.weight.data[starts].astype(np.float64),
                  first.bias.astype(np.float64))
-        chosen = sparse.csr_array(second.weight[pattern.rows])
-        bumps = (chosen.indptr.astype(np.int64), chosen.indices.astype(np.int64),
-                 chosen.data.astype(np.float64), second.bias[pattern.rows].astype(np.float64))
-        nodes, columns, constants = _nodes(network, pattern, hull_low, hull_high)
-        return _Program(faces, bumps, _sorted_supports(pattern), nodes, columns, *constants,
+        chosen = second.weight if pattern.rows.size == second.outputs else second.weight[pattern.rows]
+        bumps = (chosen.indptr, chosen.indices, chosen.data.astype(np.float64, copy=False),
+                 second.bias[pattern.rows].astype(np.float64))
+        entered = _entered(network, pattern)
+        wanted = _wanted(network, entered)
+        nodes, columns = _nodes(network, pattern, entered, wanted)
+        aside, places = _aside(network, wanted)
+        return _Program(faces, bumps, _tree(pattern), nodes, columns, aside, places,
                         single=network.dtype == np.float32)
 
-    def run(self, low: Array, high: Array, out_low: Array, out_high: Array) -> None:
+    def constants(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Return bounds (N, constants), (N, constants) of the units that no bump enters, over boxes (N, d)."""
+        if self.aside is None:
+            return np.empty((1, 0)), np.empty((1, 0))
+        bounds = layer_bounds(self.aside, low, high)
+        parts = [(np.maximum(ends[0][units], 0.0), np.maximum(ends[1][units], 0.0))
+                 for ends, units in zip(bounds, self.wanted, strict=True)]
+        return (np.ascontiguousarray(np.concatenate([p[0] for p in parts]).T),
+                np.ascontiguousarray(np.concatenate([p[1] for p in parts]).T))
+
+    def run(self, low: Array, high: Array, ends: tuple[Array, Array], out_low: Array, out_high: Array) -> None:
         from constructive._kernels.bumps import bump_tail_bounds
-        bump_tail_bounds(low, high, self.faces, self.bumps, self.support, self.nodes, self.columns,
-                         self.constant_low, self.constant_high, out_low, out_high, self.single)
+        bump_tail_bounds(low, high, self.faces, self.bumps, self.tree, self.nodes, self.columns, *ends, out_low,
+                         out_high, self.single)
 
 
-def _sorted_supports(pattern: BumpPattern) -> tuple[Any, ...]:
-    """Sort the supports along the axis on which they are narrow compared with their spread."""
-    widths = pattern.support_upper - pattern.support_lower
-    with np.errstate(invalid="ignore"):
-        spread = np.where(np.isfinite(pattern.support_lower), pattern.support_lower, np.nan)
-        finite = np.isfinite(widths).all(axis=0)
-    selectivity = np.full(widths.shape[1], np.inf)
-    for j in np.flatnonzero(finite):
-        reach = float(np.ptp(spread[:, j]))
-        selectivity[j] = widths[:, j].max() / reach if reach > 0 else np.finfo(float).max
-    axis = int(np.argmin(selectivity))
-    key = np.where(np.isfinite(pattern.support_lower[:, axis]), pattern.support_lower[:, axis], -np.inf)
-    order = np.argsort(key, kind="stable")
-    widest = float(widths[:, axis].max())
-    # the window's start is low - widest: one ulp more than the rounded width, so that rounding misses nothing
-    largest = float(np.abs(key[np.isfinite(key)]).max(initial=0.0))
-    widest = math.nextafter(widest, math.inf) * (1 + 2.0**-50) + largest * 2.0**-50
-    return (order.astype(np.int64), np.ascontiguousarray(key[order]), widest, axis,
-            pattern.support_lower, pattern.support_upper)
+def _tree(pattern: BumpPattern) -> tuple[Any, ...]:
+    """Return the tree of halves over the supports, cut along the axes in which all of them are bounded."""
+    from constructive._kernels.active import build_tree, count_constraints, write_constraints
+    lower, upper = pattern.support_lower, pattern.support_upper
+    m = lower.shape[0]
+    axes = np.flatnonzero(np.isfinite(lower).all(axis=0) & np.isfinite(upper).all(axis=0))
+    levels = max(0, math.ceil(math.log2(m / _LEAF))) if axes.size else 0
+    order = np.arange(m)
+    cut_axis, cut = np.empty(2**levels - 1, np.int32), np.empty((2**levels - 1, 2))
+    if levels:
+        build_tree(lower, upper, axes, order, cut_axis, cut)
+    start = np.empty(m + 1, np.int64)
+    count_constraints(lower, upper, order, start)
+    axis, ends = np.empty(start[-1], np.int32), np.empty((start[-1], 2))
+    write_constraints(lower, upper, order, axis, ends)
+    return order, start, axis, ends, cut_axis, cut
 
 
-def _nodes(network: Network, pattern: BumpPattern, hull_low: Array,
-           hull_high: Array) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Array, Array]]:
-    """Split the units behind the second layer into constants (bounded over the hull) and nodes.
+_LEAF = 8
 
-    A unit is a node if a path leads from a bump to it; outputs always are nodes.
-    """
-    hull = layer_bounds(network, hull_low[None, :], hull_high[None, :])
-    is_bump = np.zeros(network.layers[1].outputs, bool)
-    is_bump[pattern.rows] = True
-    slot = np.full(network.layers[1].outputs, -1, np.int64)  # of the previous layer's units; nodes get >= 0
-    depends = is_bump
-    constants: list[tuple[float, float]] = []
-    rows: list[tuple[list[int], list[float], float, bool, bool]] = []
-    column_entries: list[tuple[int, int, float]] = []
-    bump_index = np.full(is_bump.size, -1, np.int64)
-    bump_index[pattern.rows] = np.arange(pattern.rows.size)
-    node_slots: list[tuple[int, int]] = []  # (kind, index), resolved once the number of constants is known
 
-    for k in range(2, network.depth):
-        layer, last = network.layers[k], k + 1 == network.depth
+def _entered(network: Network, pattern: BumpPattern) -> list[NDArray[np.bool_]]:
+    """Return, for each layer from the second on, which units a bump enters; all outputs count."""
+    entered = [np.zeros(network.layers[0].outputs, bool), np.zeros(network.layers[1].outputs, bool)]
+    entered[1][pattern.rows] = True
+    for layer in network.layers[2:]:
         matrix = layer.weight
+        rows = np.repeat(np.arange(layer.outputs), np.diff(matrix.indptr))
         reads = np.zeros(layer.outputs, bool)
-        row_of = np.repeat(np.arange(layer.outputs), np.diff(matrix.indptr))
-        reads[row_of[depends[matrix.indices]]] = True
-        if last:
-            reads[:] = True
-        next_slot = np.full(layer.outputs, -1, np.int64)
-        known: dict[int, int] = {}
-        for row in np.flatnonzero(reads):
-            span = slice(matrix.indptr[row], matrix.indptr[row + 1])
-            columns, weights = matrix.indices[span], matrix.data[span].astype(np.float64)
-            if k == 2:
-                on_bump = is_bump[columns]
-                column_entries += [(int(bump_index[c]), len(rows), float(w))
-                                   for c, w in zip(columns[on_bump], weights[on_bump], strict=True)]
-                columns, weights = columns[~on_bump], weights[~on_bump]
-            sources = []
-            for c in columns.tolist():
-                if slot[c] >= 0:
-                    sources.append(len(node_slots))
-                    node_slots.append((1, int(slot[c])))
-                    continue
-                if c not in known:
-                    known[c] = len(constants)
-                    constants.append((float(hull[k - 1][0][c, 0]), float(hull[k - 1][1][c, 0])))
-                sources.append(len(node_slots))
-                node_slots.append((0, known[c]))
-            next_slot[row] = len(rows)
-            rows.append((sources, weights.tolist(), float(layer.bias[row]), not last, k == 2))
-        slot, depends = next_slot, reads
-    offset = len(constants)
-    resolved = np.array([index if kind == 0 else offset + index for kind, index in node_slots], np.int64)
-    starts = np.cumsum([0, *[len(sources) for sources, *_ in rows]]).astype(np.int64)
-    nodes = (starts, resolved, np.array([w for _, ws, *_ in rows for w in ws], np.float64),
-             np.array([row[2] for row in rows]), np.array([row[3] for row in rows]),
-             np.array([row[4] for row in rows]))
-    column_entries.sort()
-    counts = np.bincount([k for k, _, _ in column_entries], minlength=pattern.rows.size)
-    columns_out = (np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-                   np.array([i for _, i, _ in column_entries], np.int64),
-                   np.array([w for _, _, w in column_entries], np.float64))
-    ends = np.array(constants, np.float64).reshape(-1, 2)
-    return nodes, columns_out, (np.ascontiguousarray(ends[:, 0]), np.ascontiguousarray(ends[:, 1]))
+        reads[rows[entered[-1][matrix.indices]]] = True
+        entered.append(reads)
+    entered[-1][:] = True
+    return entered
+
+
+def _wanted(network: Network, entered: list[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
+    """Return, for each hidden layer, the units that no bump enters and that an entered unit reads."""
+    wanted = [np.empty(0, np.int64)]
+    for k in range(2, network.depth):
+        columns = network.layers[k].weight[np.flatnonzero(entered[k])].indices
+        known = np.zeros(network.layers[k].inputs, bool)
+        known[columns] = True
+        wanted.append(np.flatnonzero(known & ~entered[k - 1]))
+    return wanted
+
+
+def _nodes(network: Network, pattern: BumpPattern, entered: list[NDArray[np.bool_]],
+           wanted: list[NDArray[np.int64]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the entered units behind the bumps, layer after layer, and the columns in which bumps are read.
+
+    Slots: constants first, those of one layer after those of the one before, then nodes.
+    """
+    offset = np.cumsum([0, *[units.size for units in wanted]])
+    counts, sources, weights, biases, relus, reads = [], [], [], [], [], []
+    columns: tuple[Any, ...] = ()
+    node = int(offset[-1])
+    slot = np.full(network.layers[1].outputs, -1, np.int64)
+    for k in range(2, network.depth):
+        layer = network.layers[k]
+        rows = np.flatnonzero(entered[k])
+        slot[wanted[k - 1]] = offset[k - 1] + np.arange(wanted[k - 1].size)
+        matrix = layer.weight[rows]
+        if k == 2:
+            told = matrix[:, pattern.rows].tocsc()
+            columns = (told.indptr.astype(np.int64), told.indices.astype(np.int64), told.data.astype(np.float64))
+            keep = ~entered[1][matrix.indices]
+            counts.append(np.bincount(np.repeat(np.arange(rows.size), np.diff(matrix.indptr))[keep],
+                                      minlength=rows.size))
+            sources.append(slot[matrix.indices[keep]])
+            weights.append(matrix.data[keep])
+        else:
+            counts.append(np.diff(matrix.indptr))
+            sources.append(slot[matrix.indices])
+            weights.append(matrix.data)
+        biases.append(layer.bias[rows])
+        relus.append(np.full(rows.size, k + 1 < network.depth))
+        reads.append(np.full(rows.size, k == 2))
+        slot = np.full(layer.outputs, -1, np.int64)
+        slot[rows] = node + np.arange(rows.size)
+        node += rows.size
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+    return (starts, np.concatenate(sources).astype(np.int64), np.concatenate(weights).astype(np.float64),
+            np.concatenate(biases).astype(np.float64), np.concatenate(relus), np.concatenate(reads)), columns
+
+
+def _aside(network: Network, wanted: list[NDArray[np.int64]]) -> tuple[Network | None, tuple[NDArray[np.int64], ...]]:
+    """Return the smallest part of the network that computes the wanted units, and their places in its layers."""
+    last = max((k for k, units in enumerate(wanted) if units.size), default=-1)
+    if last < 0:
+        return None, ()
+    kept: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * (last + 1)
+    read = np.empty(0, np.int64)
+    for k in range(last, -1, -1):
+        # a layer needs a unit, even if the next one has only biases
+        kept[k] = np.union1d(wanted[k], read) if wanted[k].size + read.size else np.zeros(1, np.int64)
+        read = np.unique(network.layers[k].weight[kept[k]].indices).astype(np.int64)
+    layers = []
+    for k in range(last + 1):
+        weight = network.layers[k].weight[kept[k]]
+        if k:
+            weight = weight[:, kept[k - 1]]
+        layers.append(Layer.build(weight, network.layers[k].bias[kept[k]], network.dtype))
+    return Network(tuple(layers)), tuple(np.searchsorted(kept[k], wanted[k]) for k in range(last + 1))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,13 @@ from constructive.network import Network
 
 Array = NDArray[np.float64]
 
-METHODS = ("auto", "structural", "interval", "affine", "exact")
+METHODS = ("auto", "structural", "tight", "interval", "affine", "exact")
 _AFFINE_BUDGET = 1 << 14
 """Boxes, parts included, handed to the slower affine forms before the rest is left undecided."""
+_AFFINE_WORK = 1 << 32
 _WITNESS_CORNERS = 64
+_WITNESS_WORK = 1 << 31
+"""Nonzeros times points spent on the search for witnesses."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +71,10 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     X (n, d) finite, y (n,) labels: classes (bool, integers, strings, or floats that are all -1 or +1) or real
     numbers; ``classes`` names them in order where y does not show all. One output: the sign decides between two
     classes, 0 is wrong; K outputs: the strictly largest score decides; real labels: the output must equal the
-    label (rounded to 2^-52 of the power of two above the largest) at every point. l_1 and l_2 balls are certified
-    on the l_inf box that contains them. ``method``: "auto" tries structural, interval, affine in this order;
-    "exact" makes the claim about the real network instead of the executed program.
+    label (rounded to 2^-52, for a float32 network 2^-23, of the power of two above the largest) at every point. l_1
+    and l_2 balls are certified on the l_inf box that contains them. ``method``: "auto" tries structural, tight (the
+    same with the teacher box by box; plain intervals where there are no bumps) and affine in this order; "exact"
+    makes the claim about the real network instead of the executed program.
 
     Evidence ENCLOSED (program) or EXACT (real). A lower end above 0 comes from a witness evaluated in floating
     point. Raises TypeError or ValueError for data that do not fit the network.
@@ -82,6 +86,8 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     if method not in METHODS:
         raise ValueError(f"{who}: method={method!r} must be one of {', '.join(METHODS)}")
     labels = clean_labels(y, points.shape[0], who=who, classes=classes, task=task)
+    if labels.classes is None and network.dtype == np.float32:
+        labels = _single(labels)
     _fits(network, labels, who)
     low, high = outward_boxes(points, size)
     goal = _goal(labels, network)
@@ -143,6 +149,12 @@ class _Goal:
         return np.where(np.isnan(gap), np.inf, gap)
 
 
+def _single(labels: Labels) -> Labels:
+    """Return real labels on the grid ``B 2^-23``, on which a float32 network can return them."""
+    grid = labels.bound * 2.0**-23
+    return replace(labels, scores=np.rint(labels.scores / grid) * grid + 0.0)
+
+
 def _fits(network: Network, labels: Labels, who: str) -> None:
     if labels.classes is None or len(labels.classes) <= 2:
         expected = 1
@@ -169,7 +181,7 @@ def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
     for stage, pieces in _stages(method, network):
         todo = np.flatnonzero(~goal.right(out_low, out_high))
         if method == "auto":
-            todo = todo[: _AFFINE_BUDGET // pieces ** network.inputs] if stage == "affine" else todo
+            todo = todo[: _affordable(network, pieces)] if stage == "affine" else todo
         if todo.size == 0:
             continue
         found = _one_method(network, low[todo], high[todo], stage, pieces)
@@ -183,6 +195,12 @@ def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
     return out_low, out_high, tuple(certified.items())
 
 
+def _affordable(network: Network, pieces: int) -> int:
+    """Return how many boxes are cut into pieces and handed to affine forms: these cost units times inputs for each."""
+    units = sum(layer.outputs for layer in network.layers)
+    return min(_AFFINE_BUDGET, _AFFINE_WORK // (units * network.inputs)) // pieces ** network.inputs
+
+
 def _stages(method: str, network: Network) -> tuple[tuple[str, int], ...]:
     """Return the methods in order of cost, affine forms on ever finer parts of the boxes."""
     finer = tuple(("affine", pieces) for pieces in (1, 2, 4, 8))
@@ -190,13 +208,15 @@ def _stages(method: str, network: Network) -> tuple[tuple[str, int], ...]:
         return finer
     if method != "auto":
         return ((method, 1),)
-    return (("structural", 1), ("interval", 1), *(finer if network.dtype == np.float64 else ()))
+    return (("structural", 1), ("tight", 1), *(finer if network.dtype == np.float64 else ()))
 
 
 def _one_method(network: Network, low: Array, high: Array, stage: str,
                 pieces: int) -> tuple[Array, Array] | None:
     if stage == "structural":
         return structural_bounds(network, low, high)
+    if stage == "tight":
+        return structural_bounds(network, low, high, tight=True) or interval_bounds(network, low, high)
     if stage == "interval":
         return interval_bounds(network, low, high)
     if stage == "affine":
@@ -210,27 +230,40 @@ def _one_method(network: Network, low: Array, high: Array, stage: str,
 
 def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: _Goal, todo: NDArray[np.bool_],
                norm: float, radius: float) -> tuple[NDArray[np.bool_], tuple[int, Array, Array] | None, float]:
-    """Evaluate data, and corners of the undecided balls; return wrong data, one witness, largest deviation."""
+    """Evaluate points of the undecided balls; return wrong data, one witness, largest deviation seen.
+
+    Evaluating the written-out network costs its nonzeros for each point, so the work is bounded: all data and the
+    corners of all undecided balls where that is cheap, an even choice of them otherwise. Whatever is left out can
+    only make a lower end lower.
+    """
     wrong = np.zeros(points.shape[0], bool)
     witness: tuple[int, Array, Array] | None = None
     seen = 0.0
-    for candidates in _candidates(points, low, high, todo, norm, radius):
-        inside = ((candidates >= low) & (candidates <= high)).all(axis=1)
-        values = np.asarray(network(candidates), dtype=np.float64)
-        seen = max(seen, float(goal.deviation(values, values)[inside].max(initial=0.0)))
-        bad = inside & todo & ~wrong & ~goal.right(values, values)
-        if bad.any() and witness is None:
-            i = int(np.argmax(bad))
-            witness = (i, candidates[i], values[i])
-        wrong |= bad
+    affordable = max(16, _WITNESS_WORK // max(1, sum(layer.weight.nnz for layer in network.layers)))
+    for rows in (np.flatnonzero(~todo), np.flatnonzero(todo)):
+        chosen = rows if rows.size <= affordable else rows[np.linspace(0, rows.size - 1, affordable).astype(int)]
+        part = _Goal(goal.kind, goal.value[chosen])
+        budget = affordable
+        for candidates in _candidates(points[chosen], low[chosen], high[chosen], bool(todo[chosen].any()), norm,
+                                      radius):
+            budget -= chosen.size
+            if chosen.size == 0 or budget < -chosen.size:
+                break
+            inside = ((candidates >= low[chosen]) & (candidates <= high[chosen])).all(axis=1)
+            values = np.asarray(network(candidates), dtype=np.float64)
+            seen = max(seen, float(part.deviation(values, values)[inside].max(initial=0.0)))
+            bad = inside & todo[chosen] & ~wrong[chosen] & ~part.right(values, values)
+            if bad.any() and witness is None:
+                i = int(np.argmax(bad))
+                witness = (int(chosen[i]), candidates[i], values[i])
+            wrong[chosen[bad]] = True
     return wrong, witness, seen
 
 
-def _candidates(points: Array, low: Array, high: Array, todo: NDArray[np.bool_], norm: float,
-                radius: float) -> Any:
-    """Yield arrays of points, one in each ball: the data, then corners, just inside the real ball."""
+def _candidates(points: Array, low: Array, high: Array, corners: bool, norm: float, radius: float) -> Any:
+    """Yield arrays of points, one in each ball: the data, then, if asked, corners just inside the real ball."""
     yield points
-    if not todo.any() or radius == 0.0:
+    if not corners or radius == 0.0:
         return
     d = points.shape[1]
     if norm == math.inf:

@@ -124,8 +124,9 @@ def memorize(
     radius: Annotated[str, typer.Option(help="Radius in scaled units, or 'auto': 95 % of the largest.")] = "auto",
     test_fraction: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of rows held out.")] = 0.25,
     teacher: Annotated[str, typer.Option(help="'affine' (least squares) or 'none'.")] = "affine",
-    recipe: Annotated[str, typer.Option(help="'clip' or 'paper'.")] = "clip",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
+    recipe: Annotated[str, typer.Option(help="'clip', 'additive', 'argmax', 'lean' or 'paper'.")] = "clip",
+    precision: Annotated[str, typer.Option(help="'float64' or 'float32'.")] = "float64",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split, and of the order of merging.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the network and the report.")] = None,
 ) -> int:
     """Memorize a table robustly: build, count, certify, and measure on held-out rows."""
@@ -139,7 +140,7 @@ def memorize(
             raise ValueError(f"memorize: radius={radius!r} must be a number or 'auto'") from problem
     print("memorize: building and certifying; the first run compiles, once", file=sys.stderr)
     student, result = memorize_table(table, radius=size, test_fraction=test_fraction, teacher=teacher,
-                                     recipe=recipe, seed=seed)
+                                     recipe=recipe, precision=precision, seed=seed)
     print(rendering.text(result))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

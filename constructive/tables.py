@@ -80,10 +80,11 @@ def _labels(entries: list[str]) -> NDArray[Any]:
 
 
 def memorize_table(table: TableData, *, radius: float | None, test_fraction: float, teacher: str, recipe: str,
-                   seed: int) -> tuple[Student, Report]:
+                   seed: int, precision: str = "float64") -> tuple[Student, Report]:
     """Return the student of the training rows and the report; ``radius`` None is 95 % of the largest.
 
-    Features are scaled to [0, 1] by the training rows' range; the split is drawn from ``seed``. Raises
+    Features are scaled to [0, 1] by the training rows' range; the split, and the order in which a recipe merges, are
+    drawn from ``seed``. Raises
     ValueError as :func:`constructive.memorize` does, with row numbers of the training part.
     """
     if teacher not in ("affine", "none"):
@@ -105,7 +106,8 @@ def memorize_table(table: TableData, *, radius: float | None, test_fraction: flo
     distance = separation(X, y) if task == "classification" else separation(X, labels.scores)
     size = _radius(distance.distance) if radius is None else radius
     guide = fit_affine(X, labels) if teacher == "affine" else None
-    student = memorize(X, y, radius=size, teacher=guide, recipe=recipe, task=task)
+    student = memorize(X, y, radius=size, teacher=guide, recipe=recipe, task=task,
+                       precision=precision, rng=seed)
     certificate = student.certify()
     counted = student.to_network().size
     test = np.array((table.features[held] - low) / span)

@@ -64,7 +64,6 @@ def main(out=None, seed=SEED):
     loss = con.evidence.exactly(right["teacher"] - right["student"])
     checks.append(con.evidence.judge("held-out accuracy that the student loses against its teacher", loss, "<=", 0.005,
                                      "half a point"))
-    least = max(row[-1] for row in ledger)
     report = con.Report(
         title="Handwritten digits: robust memorization with fewer parameters than data",
         checks=tuple(checks),
@@ -75,8 +74,7 @@ def main(out=None, seed=SEED):
             f"training radius {RADIUS} and test perturbation {DELTA} are different numbers, in units of full ink",
             f"separation between classes, clean labels, all {len(X)} images: {con.separation(X, digits).distance}; "
             f"training split with the wrong labels: {con.separation(X[rows], y).distance}",
-            f"merging: median of 5 seeded orders, without a teacher; at the largest radius {least:.2f} nonzeros for "
-            "each image",
+            f"merging: medians of 5 orders, seeds {seed} to {seed + 4}; the lean student's order has seed {seed}",
         ),
         seed=seed,
     )
@@ -161,9 +159,9 @@ def draw(ledger, verdicts):
         left.bar(places, values, 0.24, color=color, label=f"radius {radius}")
         for x, v in zip(places, values, strict=True):
             left.annotate(f"{v:.3g}", (x, v), ha="center", va="bottom", fontsize=8.5)
-    left.axhline(1.0, color="black", lw=1.0, ls="--")
-    left.annotate("one parameter for each image", (0.55, 1.0), xycoords=("axes fraction", "data"), xytext=(0, -12),
-                  textcoords="offset points", fontsize=9)
+    left.axhline(1.0, color="black", lw=1.0, ls="--", zorder=0)
+    left.annotate("one parameter for each image", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(0, 4),
+                  textcoords="offset points", fontsize=9, ha="right", backgroundcolor="white")
     left.set_yscale("log")
     left.set_ylim(0.4, 1200)
     left.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])

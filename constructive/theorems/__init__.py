@@ -1,7 +1,7 @@
 """Theorem records: each result as a statement with constants, a construction, and checks with planted errors.
 
-In reading order: gates; bumps and how they pack; separation; memorization, its size and its infinite family; local
-polynomials; robust generalization.
+In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
+family; local polynomials; robust generalization.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
@@ -12,6 +12,7 @@ from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.packing import CROSS, PACKING, PAIR
 from constructive.theorems.product import THEOREM as PRODUCT_GATE
+from constructive.theorems.recipes import EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
@@ -20,7 +21,8 @@ from constructive.theorems.step import THEOREM as STEP_GATE
 
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
-    PUBLISHED, PATCHED, SIZE, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, RULE, UNAVOIDABLE,
+    PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS,
+    RULE, UNAVOIDABLE,
 )
 
 

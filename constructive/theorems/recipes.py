@@ -87,7 +87,7 @@ def formula(network: Network, X: Any, y: Any, recipe: Recipe, teacher: Network |
     """Return nnz(T) + 2 (distinct faces) + F + m + the gate's share, for m bumps with F faces found in the weights."""
     pattern = find_bumps(network)
     if pattern is None:
-        return network.size.nonzeros if recipe.gate == "none" else -1
+        return -1  # no bump: no count is right
     first, second = network.layers[0], network.layers[1]
     rows = second.weight[pattern.rows]
     stored = np.unique(rows.indices)
@@ -116,7 +116,7 @@ def _bound(y: Any) -> float:
 
 
 def plant_unit(network: Network, instance: Instance, rng: np.random.Generator) -> Network:
-    """Return the network with one weight more in its output layer's bias or its first bump."""
+    """Return the network with one weight more in its second layer, where a row has room, or in its output bias."""
     second = network.layers[1]
     matrix = second.weight.tolil()
     row = int(rng.integers(second.outputs))

@@ -189,7 +189,7 @@ class Network:
         steps = self._steps()
         # two buffers that take turns, for each thread
         sizes = [max((layer.outputs for _, layer in steps[turn::2]), default=0) for turn in (0, 1)]
-        columns = self._columns(max(self.inputs, *sizes), min(rows.shape[0], 256))
+        columns = self._columns(max(self.inputs, *sizes), min(rows.shape[0], 4096))
 
         def work(start: int, stop: int) -> None:
             buffers = [np.empty(size * columns, self.dtype) for size in sizes]

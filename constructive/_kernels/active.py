@@ -1,9 +1,10 @@
 """Which bumps are positive at a point: ``1 - dist_1(x, box) / ramp`` where positive.
 
 Layout: boxes are rows of constraints, ``start`` (m + 1,) into ``axis`` and ``ends`` (two numbers each, an end may
-be infinite); an axis without a finite end has no constraint. The tree is a heap of halves: node i has the
-children 2 i + 1 and 2 i + 2, its range of boxes is cut at the middle. ``cut_axis[i]`` says along which axis,
-``cut[i]`` the largest upper end in the lower half and the smallest lower end in the other.
+be infinite); an axis without a finite end has no constraint. The tree is a heap of halves down to single boxes (with
+8 to a leaf a search took 1.5 to 3.6 times as long): node i has the children 2 i + 1 and 2 i + 2, its range of
+boxes is cut at the middle. ``cut_axis[i]`` says along which axis, ``cut[i]`` the largest upper end in the lower
+half and the smallest lower end in the other.
 
 All pruning is exact in floating point: a computed distance is a sum of nonnegative terms, rounding is monotone,
 so that it is never below any of its terms, nor is a term below the one of a larger box.
@@ -16,9 +17,6 @@ from typing import Any
 import numpy as np
 
 from constructive._kernels.compile import kernel
-
-LEAF = 2
-"""Boxes in a leaf of the tree, at most; 8 took 1.4 to 3 times as long at a point, 1 made more nodes than boxes."""
 
 LANES = 32
 """Points that the scan takes together: four vectors of eight doubles."""
@@ -139,16 +137,17 @@ def _without_nan(x: Any) -> bool:
 
 
 @kernel
-def _leaves(x: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any, stack: Any, leaves: Any) -> int:
-    """Write the ranges of boxes in the leaves that x may reach; return their number."""
-    nodes, found, depth = cut_axis.shape[0], 0, 1
+def _reach(x: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any, stack: Any, near: Any) -> Any:
+    """Write the places of the boxes that no cut keeps from x; return their number and that of the nodes seen."""
+    nodes, found, seen, depth = cut_axis.shape[0], 0, 0, 1
     stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, boxes
     while depth > 0:
         depth -= 1
+        seen += 1
         node, begin, end = stack[depth, 0], stack[depth, 1], stack[depth, 2]
-        if node >= nodes:
-            leaves[found, 0], leaves[found, 1] = begin, end
-            found += 1
+        if node >= nodes:  # a leaf: one box, or none
+            near[found] = begin
+            found += end - begin
             continue
         middle, v = (begin + end) // 2, x[cut_axis[node]]
         if not cut[node, 1] - v >= ramp:
@@ -157,18 +156,16 @@ def _leaves(x: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any, stack: Any, 
         if not v - cut[node, 0] >= ramp:
             stack[depth, 0], stack[depth, 1], stack[depth, 2] = 2 * node + 1, begin, middle
             depth += 1
-    return found
+    return found, seen
 
 
 @kernel
-def reached(points: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any) -> int:
-    """Return how many boxes the tree leaves to look at, all points together."""
-    leaves, stack, total = np.empty((cut_axis.shape[0] + 1, 2), np.int64), np.empty((64, 3), np.int64), 0
+def nodes_seen(points: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any) -> int:
+    """Return how many nodes of the tree a search sees, leaves included, all points together."""
+    near, stack, total = np.empty(boxes + 1, np.int64), np.empty((64, 3), np.int64), 0
     for q in range(points.shape[0]):
-        if not _without_nan(points[q]):
-            continue
-        for leaf in range(_leaves(points[q], boxes, cut_axis, cut, ramp, stack, leaves)):
-            total += leaves[leaf, 1] - leaves[leaf, 0]
+        if _without_nan(points[q]):
+            total += _reach(points[q], boxes, cut_axis, cut, ramp, stack, near)[1]
     return total
 
 
@@ -195,20 +192,21 @@ def find_by_tree(points: Any, order: Any, start: Any, axis: Any, ends: Any, cut_
 
     Bumps ascend at each point. A point with a NaN has none.
     """
-    bump, height, used = np.empty(4 * points.shape[0] + 64, np.int64), np.empty(4 * points.shape[0] + 64), 0
-    leaves, stack = np.empty((cut_axis.shape[0] + 1, 2), np.int64), np.empty((64, 3), np.int64)
+    bump, height, used = np.empty(256, np.int64), np.empty(256), 0
+    boxes = order.shape[0]
+    near, stack = np.empty(boxes + 1, np.int64), np.empty((64, 3), np.int64)
     for q in range(points.shape[0]):
         x, before = points[q], used
         if _without_nan(x):
-            for leaf in range(_leaves(x, order.shape[0], cut_axis, cut, ramp, stack, leaves)):
-                for p in range(leaves[leaf, 0], leaves[leaf, 1]):
-                    total = _distance(x, start[p], start[p + 1], axis, ends, ramp)
-                    if total >= ramp or not 1.0 - total / ramp > 0.0:
-                        continue
-                    if used == bump.shape[0]:
-                        bump, height = _longer(bump), _longer(height)
-                    bump[used], height[used] = order[p], 1.0 - total / ramp
-                    used += 1
+            for place in range(_reach(x, boxes, cut_axis, cut, ramp, stack, near)[0]):
+                p = near[place]
+                total = _distance(x, start[p], start[p + 1], axis, ends, ramp)
+                if total >= ramp or not 1.0 - total / ramp > 0.0:
+                    continue
+                if used == bump.shape[0]:
+                    bump, height = _longer(bump), _longer(height)
+                bump[used], height[used] = order[p], 1.0 - total / ramp
+                used += 1
         counts[q] = used - before
         _sort_by_number(bump[before:used], height[before:used])
     return bump[:used].copy(), height[:used].copy()
@@ -251,7 +249,7 @@ def find_by_scan(points: Any, order: Any, start: Any, axis: Any, ends: Any, ramp
 
     Distances are summed side by side in vector registers; a bump is left when all are beyond the ramp.
     """
-    bump, height, used = np.empty(4 * points.shape[0] + 64, np.int64), np.empty(4 * points.shape[0] + 64), 0
+    bump, height, used = np.empty(256, np.int64), np.empty(256), 0
     d = points.shape[1]
     lanes, total = np.empty((d, LANES)), np.empty(LANES)
     lane, number, value = np.empty(256, np.int64), np.empty(256, np.int64), np.empty(256)

@@ -115,6 +115,11 @@ def _bound(y: Any) -> float:
     return 1.0 if largest == 0 else 2.0 ** math.ceil(math.log2(largest))
 
 
+def draw_sized(rng: np.random.Generator, **arguments: Any) -> Instance:
+    """Return an instance in two or more dimensions, where no unit of a drawn teacher looks like a face."""
+    return draw_any(rng, **{"d": int(rng.choice([d for d in draws.DIMENSIONS if d > 1])), **arguments})
+
+
 def plant_unit(network: Network, instance: Instance, rng: np.random.Generator) -> Network:
     """Return the network with one weight more in its second layer, where a row has room, or in its output bias."""
     second = network.layers[1]
@@ -190,10 +195,11 @@ SIZES = Theorem(
     statement="With m bumps and F faces a student has nnz(T) + 3 F + 2 m nonzeros, and a constant for its gate: 15 "
               "(clip), 4 (additive), 0 (argmax), 17 (height-coded real labels), and a few that depend on the "
               "teacher's depth; clip with real labels inside (-B, B) has 3 m for 2 m.",
-    hypotheses=("one output, equal real labels not overlapping", "thresholds that are exactly 0 do not count",
+    hypotheses=("one output, two or more inputs, equal real labels not overlapping",
+                "thresholds that are exactly 0 do not count",
                 "equal faces count once in the first layer if they are shared"),
     claims=(Claim("nonzeros counted less those of the formula", excess, zero, "0", "=="),),
-    draw=draw_any, construct=construct, plant=plant_unit, repeats=24,
+    draw=draw_sized, construct=construct, plant=plant_unit, repeats=24,
     proof=(("bumps", "students.boxes.Bumps.parts"), ("gates", "students.gates")),
 )
 

@@ -178,6 +178,12 @@ def test_faces_are_not_stored_and_memory_stays_below_four_networks() -> None:
     assert values[:9].tobytes() == network.hidden(x[:9])[-1].T.tobytes()
 
 
+def test_a_network_that_reads_no_input_is_constant() -> None:
+    network = Network.build([(np.zeros((2, 3)), [0.5, -1.0]), ([[3.0, 5.0], [-1.0, 0.0]], [-0.0, 0.25])])
+    x = [[0.0, 1.0, 2.0], [np.nan, np.inf, 1.0]]
+    assert network(x).tolist() == [[1.5, -0.25]] * 2 == by_the_loop(network, x).tolist()
+
+
 def test_any_leading_shape_is_kept_also_none_and_many() -> None:
     network = random_network(np.random.default_rng(0), [3, 4, 2])
     x = np.random.default_rng(1).normal(size=(2, 700, 3))

@@ -199,12 +199,12 @@ def nearest_rival(lower: Any, upper: Any, groups: Any, ends: Any, data_groups: A
 
 
 @kernel
-def grow(lower: Any, upper: Any, candidates: Any, box_lower: Any, box_upper: Any, rivals: Any,
-         data_lower: Any, data_upper: Any, least: Any, witness: Any, taken: Any) -> int:
+def grow(lower: Any, upper: Any, candidates: Any, rivals: Any, data_lower: Any, data_upper: Any, least: Any,
+         witness: Any, taken: Any) -> int:
     """Grow one box (d,), in place, over candidate boxes in order while all rivals stay at distance >= least.
 
-    ``rivals`` rows of the data, nearest first so that a refusal comes early; ``witness`` (n,) an axis that alone
-    held the rival off last time. Writes which candidates were taken; returns how many.
+    Both are rows of the data, rivals nearest first so that a refusal comes early; ``witness`` (n,) an axis that
+    alone held the rival off last time. Writes which candidates were taken; returns how many.
     """
     d = lower.shape[0]
     new_lower, new_upper = np.empty(d), np.empty(d)
@@ -212,8 +212,8 @@ def grow(lower: Any, upper: Any, candidates: Any, box_lower: Any, box_upper: Any
     for c in range(candidates.shape[0]):
         i = candidates[c]
         for j in range(d):
-            new_lower[j] = min(lower[j], box_lower[i, j])
-            new_upper[j] = max(upper[j], box_upper[i, j])
+            new_lower[j] = min(lower[j], data_lower[i, j])
+            new_upper[j] = max(upper[j], data_upper[i, j])
         apart = True
         for r in range(rivals.shape[0]):
             k = rivals[r]

@@ -23,10 +23,11 @@ def needed_faces(lower: Array, upper: Array, groups: Numbers, data_lower: Array,
                  data_groups: Numbers, least: float, *, prefer_shared: bool = False) -> tuple[Array, Array]:
     """Return the boxes (m, d), (m, d) with -inf or +inf where a face is not needed.
 
-    Every data box (n, d) of another group stays at l_1 distance >= ``least`` from every box; boxes without a rival
-    lose all faces. The smaller of two greedy choices is kept for each box. ``prefer_shared`` weighs each face by
-    what its threshold costs where equal thresholds of all boxes are stored once. Cost: a few passes over n d
-    numbers for each box; memory O(n) beside the result.
+    Every data box (n, d) of another group stays at l_1 distance >= ``least`` from every box, or as far as all faces
+    together hold it off where that is less; of the faces left none is redundant. Boxes without a rival lose all
+    faces. The smaller of two greedy choices is kept for each box. ``prefer_shared`` weighs each face by what its
+    threshold costs where equal thresholds of all boxes are stored once, and never stores more. Cost: a pass or two
+    over n d numbers for each box (four times that with ``prefer_shared``); memory O(m d + n d).
     """
     # sums of at most d rounded gaps: ask for a little more than what is promised
     asked = least * (1.0 + (lower.shape[1] + 4) * 2 * _UNIT)

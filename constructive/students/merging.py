@@ -1,8 +1,9 @@
 """One box for several data of one label: greedy, nearest first, as long as all other labels stay away.
 
 Seeds come in a drawn order (or in the order of the data): each grows over the data of its label that are not taken
-yet, nearest first, and skips those that would bring the bounding box too close to a datum of another label. The
-boxes of the first round are then merged with each other in the same way.
+yet, nearest first, and skips those that would bring the bounding box too close to a datum of another label. One
+pass is enough: a datum that was too much for a box is too much for any larger one, so that no two of the boxes can
+be merged any more.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 _UNIT = 2.0**-53
-_TRIED = 4096
-"""How many of its nearest likes a seed tries: enough for all data of a label in tables of some ten thousand rows."""
-_ROUNDS = 3
 
 
 def merged_boxes(lower: Array, upper: Array, groups: Numbers, least: float,
@@ -24,19 +22,15 @@ def merged_boxes(lower: Array, upper: Array, groups: Numbers, least: float,
     """Return, for each of n boxes, the number (n,) of the merged box that swallows it, first members ascending.
 
     Only boxes of one group are merged; every merged bounding box stays at l_1 distance >= ``least`` from every box
-    of another group. The result depends on the order of seeds, which ``rng`` draws (None: the given order).
+    of another group, and no two of them could be merged further. The result depends on the order of seeds, which
+    ``rng`` draws (None: the given order). Cost: for each of m merged boxes two sorts of n rows, and as many l_1
+    distances as it takes to refuse the rest of the group; memory O(n) beside the data.
     """
+    # sums of at most d rounded gaps: ask for a little more than what is promised
     asked = least * (1.0 + (lower.shape[1] + 4) * 2 * _UNIT)
-    owner = np.arange(lower.shape[0])
-    for _ in range(_ROUNDS):
-        low, high = bounding_boxes(lower, upper, owner)
-        _, first = np.unique(owner, return_index=True)
-        order = np.arange(low.shape[0]) if rng is None else rng.permutation(low.shape[0])
-        joined = _one_round(low, high, groups[first], order, lower, upper, groups, asked)
-        if np.unique(joined).size == low.shape[0]:
-            break
-        owner = _renumbered(joined[owner])
-    return owner
+    n = lower.shape[0]
+    order = np.arange(n) if rng is None else rng.permutation(n)
+    return _renumbered(_grown(lower, upper, groups, order, asked))
 
 
 def bounding_boxes(lower: Array, upper: Array, owner: Numbers) -> tuple[Array, Array]:
@@ -48,33 +42,30 @@ def bounding_boxes(lower: Array, upper: Array, owner: Numbers) -> tuple[Array, A
     return low, high
 
 
-def _one_round(low: Array, high: Array, kinds: Numbers, order: Numbers, lower: Array, upper: Array, groups: Numbers,
-               least: float) -> Numbers:
-    """Return for each box the box whose seed swallowed it."""
+def _grown(lower: Array, upper: Array, groups: Numbers, order: Numbers, least: float) -> Numbers:
+    """Return for each box the seed whose bounding box swallowed it."""
     from constructive._kernels.facets import grow
-    joined = np.full(low.shape[0], -1, np.int64)
-    witness = np.zeros(lower.shape[0], np.int64)
-    middle = (low + high) / 2
+    n = lower.shape[0]
+    owner, witness = np.full(n, -1, np.int64), np.zeros(n, np.int64)
+    middle = (lower + upper) / 2
     for seed in order.tolist():
-        if joined[seed] >= 0:
+        if owner[seed] >= 0:
             continue
-        joined[seed] = seed
-        likes = np.flatnonzero((kinds == kinds[seed]) & (joined < 0))
+        owner[seed] = seed
+        likes = np.flatnonzero((groups == groups[seed]) & (owner < 0))
         if likes.size == 0:
             continue
-        rivals = np.flatnonzero(groups != kinds[seed])
-        likes = _nearest(middle[likes], middle[seed], likes)[:_TRIED]
-        rivals = _nearest((lower[rivals] + upper[rivals]) / 2, middle[seed], rivals)
+        likes = _nearest(middle, seed, likes)
+        rivals = _nearest(middle, seed, np.flatnonzero(groups != groups[seed]))
         taken = np.zeros(likes.size, bool)
-        grow(low[seed].copy(), high[seed].copy(), likes, low, high, rivals, lower, upper, least, witness,
-             taken)
-        joined[likes[taken]] = seed
-    return joined
+        grow(lower[seed].copy(), upper[seed].copy(), likes, rivals, lower, upper, least, witness, taken)
+        owner[likes[taken]] = seed
+    return owner
 
 
-def _nearest(points: Array, center: Array, names: Numbers) -> Numbers:
-    """Return the names of the points (n, d) by ascending l_1 distance from the center."""
-    return names[np.argsort(np.abs(points - center).sum(axis=1), kind="stable")]
+def _nearest(points: Array, i: int, rows: Numbers) -> Numbers:
+    """Return ``rows`` of the points (n, d) by ascending l_1 distance from point i."""
+    return rows[np.argsort(np.abs(points[rows] - points[i]).sum(axis=1), kind="stable")]
 
 
 def _renumbered(owner: Numbers) -> Numbers:

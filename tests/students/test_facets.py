@@ -106,6 +106,40 @@ def test_greedy_is_close_to_the_fewest_faces(case: Case) -> None:
         assert fewest <= mine <= max(1.0, harmonic) * fewest
 
 
+def greedy(gaps: list[list[Fraction]], least: Fraction, price: list[int], by_cover: bool) -> set[int]:
+    """The slow twin of one greedy choice for one box, from exact gaps (rivals, faces)."""
+    lacks, picked = [least] * len(gaps), list[int]()
+    while any(lack > 0 for lack in lacks):
+        near = [(row, lack) for row, lack in zip(gaps, lacks, strict=True) if lack > 0]
+        cover = [Fraction(sum(row[f] >= lack for row, lack in near), price[f]) for f in range(len(price))]
+        capped = [Fraction(sum(min(row[f], lack) for row, lack in near), price[f]) for f in range(len(price))]
+        gain = cover if by_cover and max(cover[f] for f in range(len(price)) if f not in picked) > 0 else capped
+        best = max((f for f in range(len(price)) if f not in picked), key=lambda f: (gain[f], -f))
+        picked.append(best)
+        lacks = [lack - row[best] for row, lack in zip(gaps, lacks, strict=True)]
+    kept = set(picked)
+    for f in picked:
+        if all(sum(row[g] for g in kept - {f}) >= least for row in gaps):
+            kept.remove(f)
+    return kept
+
+
+@given(boxes_with_labels(), st.sampled_from([0.0625, 0.09375]), st.integers(0, 2**32))
+def test_the_kernel_takes_the_cheaper_of_two_greedy_choices(case: Case, least: float, seed: int) -> None:
+    lower, upper, groups = case
+    n, d = lower.shape
+    price = 2.0 ** np.random.default_rng(seed).integers(0, 3, (n, 2 * d))
+    chosen, ends = np.zeros((n, 2 * d), bool), np.concatenate([-upper.T, lower.T])
+    kernels.choose_faces(lower, upper, groups, lower, upper, ends, groups, least, price, 0, n, chosen)
+    for i in range(n):
+        rivals = np.flatnonzero(groups != groups[i])
+        gaps = np.concatenate([np.maximum(lower[i] - upper[rivals], 0), np.maximum(lower[rivals] - upper[i], 0)], 1)
+        rows = [[Fraction(v) for v in row] for row in gaps.tolist()]
+        twins = [greedy(rows, Fraction(least), price[i].astype(int).tolist(), by_cover) for by_cover in (True, False)]
+        cheaper = min(twins, key=lambda faces: sum(price[i][list(faces)]))
+        assert set(np.flatnonzero(chosen[i]).tolist()) == cheaper
+
+
 @given(boxes_with_labels())
 def test_boxes_of_one_group_lose_every_face(case: Case) -> None:
     lower, upper, groups = case
@@ -135,7 +169,9 @@ def test_a_distance_that_cannot_be_kept_is_kept_as_far_as_it_goes() -> None:
     rest = [rational_gap(low[0], high[0], lower[k], upper[k]) for k in range(3, 30, 2)]
     full = [rational_gap(lower[0], upper[0], lower[k], upper[k]) for k in range(3, 30, 2)]
     assert all(kept >= min(whole, Fraction(1, 8)) for kept, whole in zip(rest, full, strict=True))
-    assert faces(low[:1], high[:1]) < 6
+    for fewer in without_one_face(low, high, 0):  # still none too many
+        assert rational_gap(*fewer, lower[1], upper[1]) < Fraction(1, 16) or any(
+            rational_gap(*fewer, lower[k], upper[k]) < Fraction(1, 8) for k in range(3, 30, 2))
 
 
 @given(boxes_with_labels())
@@ -163,13 +199,16 @@ def stored(low: Any, high: Any) -> int:
     return 2 * len(keys) + faces(low, high)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_sharing_never_stores_more(seed: int) -> None:
-    case = lattice(250, 5, seed)
-    plain = needed_faces(*case, *case, 0.09375)
-    shared = needed_faces(*case, *case, 0.09375, prefer_shared=True)
-    assert stored(*shared) <= stored(*plain)
-    assert face_gap(*shared, case[2], *case)[0] >= 0.09375
+def test_sharing_stores_less() -> None:
+    saved = []
+    for seed in range(5):
+        case = lattice(100, 12, seed)
+        plain = needed_faces(*case, *case, 0.09375)
+        shared = needed_faces(*case, *case, 0.09375, prefer_shared=True)
+        saved.append(stored(*plain) - stored(*shared))
+        assert face_gap(*shared, case[2], *case)[0] >= 0.09375
+    assert min(saved) >= 0
+    assert max(saved) > 0
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -222,18 +261,25 @@ def test_the_gap_is_rounded_down() -> None:
         assert Fraction(distance) <= wanted[0] <= Fraction(distance) * (1 + Fraction(1, 2**48))
 
 
-def test_gap_and_faces_agree_across_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_between_tiles() -> None:
     rng = np.random.default_rng(2)
-    n = 2 * kernels.TILE + 77  # three tiles, the closest rival in the last one
-    lower = rng.integers(0, 1000, (n, 2)) / 8 + 10
-    groups = np.ones(n, np.int64)
-    lower[0], groups[0] = -1.0, 0
-    lower[n - 1] = [0.0, -1.0]
-    upper = lower.copy()
-    assert face_gap(lower, upper, groups, lower, upper, groups) == (1.0 * (1 - 6 * 2.0**-53), (0, n - 1))
-    low, high = needed_faces(lower[:1], upper[:1], groups[:1], lower, upper, groups, 0.5)
-    assert low.tolist() == [[-math.inf, -math.inf]]
-    assert high.tolist() == [[-1.0, math.inf]]
+    n = 2 * kernels.TILE + 77  # three tiles; the last datum alone needs a face of its own
+    points, groups = rng.integers(0, 1000, (n, 2)) / 8 + 10, np.ones(n, np.int64)
+    points[0], groups[0] = -1.0, 0
+    points[n - 1] = [-1.0, -2.0]
+    gap, pair = face_gap(points, points, groups, points, points, groups)
+    assert (gap, pair) == (1 - 6 * 2.0**-53, (0, n - 1))
+    low, high = needed_faces(points[:1], points[:1], groups[:1], points, points, groups, 0.5)
+    assert low.tolist() == [[-math.inf, -1.0]]
+    assert faces(low, high) == 2
+
+
+def test_among_equals_the_first_box_is_named() -> None:
+    n = 2 * kernels.TILE
+    points, groups = np.arange(n)[:, None] * 10.0, np.ones(n, np.int64)
+    groups[:2] = 0
+    points[0], points[1] = points[n - 1] + 1, points[7] + 1  # the rival of box 0 is in the last tile
+    assert face_gap(points, points, groups, points, points, groups)[1] == (0, n - 1)
 
 
 def nonzeros(low: Any, high: Any, n: int) -> float:

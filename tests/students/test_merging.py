@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_duplicates_share_their_box(case: Case, seed: int) -> None:
     n = groups.size // 2
     owner = merged_boxes(lower, upper, groups, 0.0625, np.random.default_rng(seed))
     assert (owner[:n] == owner[n:]).all()
+
+
+@given(separated_boxes(), LEAST, st.integers(0, 2**32))
+def test_no_two_boxes_can_be_merged_further(case: Case, least: float, seed: int) -> None:
+    owner = merged_boxes(*case, least, np.random.default_rng(seed))
+    lower, upper = bounding_boxes(case[0], case[1], owner)
+    kinds = kinds_of(owner, case[2])
+    for a, b in itertools.combinations(range(kinds.size), 2):
+        if kinds[a] == kinds[b]:
+            low, high = np.minimum(lower[a], lower[b])[None], np.maximum(upper[a], upper[b])[None]
+            assert too_close(low, high, kinds[[a]], case, least) != []
 
 
 def test_a_distance_no_box_can_keep_leaves_every_box_alone() -> None:

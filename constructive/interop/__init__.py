@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 from constructive.network import Network
@@ -25,12 +26,15 @@ def as_network(model: Any) -> Network:
         return model
     if isinstance(model, (Student, Teacher)):
         return model.to_network()
-    home = type(model).__module__.split(".")[0]
-    if home == "sklearn":
+    homes = {kind.__module__.split(".")[0] for kind in type(model).__mro__}  # a user's subclass lives elsewhere
+    if "sklearn" in homes:
         from constructive.interop.sklearn import network_of_estimator
         return network_of_estimator(model)
-    if home in ("torch", "onnx") or isinstance(model, str):
-        raise TypeError(f"as_network: models of kind {type(model).__name__!r} from {home!r} cannot be read in this "
-                        "version; pass the weights with Network.build([(weight, bias), ...])")
+    if isinstance(model, (str, PathLike)):
+        raise TypeError(f"as_network: model must be an object, got the path {str(model)!r}: Network.load reads a saved "
+                        "network; of other files pass the weights with Network.build([(weight, bias), ...])")
+    for home in sorted(homes & {"torch", "onnx"}):
+        raise TypeError(f"as_network: {type(model).__name__} of {home} cannot be read in this version; pass its "
+                        "weights with Network.build([(weight, bias), ...])")
     raise TypeError(f"as_network: model must be a Network, Student, Teacher, or a scikit-learn MLP, got "
                     f"{type(model).__name__}; pass the weights with Network.build([(weight, bias), ...])")

@@ -61,6 +61,8 @@ def _check_classes(model: Any) -> None:
 def _scaling(step: Any, d: int) -> tuple[Array, Array]:
     """Return factor (d,) and offset (d,) of a fitted scaling x -> factor x + offset."""
     from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
+    if isinstance(step, (StandardScaler, MinMaxScaler, MaxAbsScaler)) and not hasattr(step, "scale_"):
+        raise ValueError(f"as_network: the {type(step).__name__} of this pipeline is not fitted; call fit first")
     if isinstance(step, StandardScaler):
         factor = np.ones(d) if step.scale_ is None else 1.0 / step.scale_
         mean = np.zeros(d) if step.mean_ is None or not step.with_mean else step.mean_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def test_classifiers_decide_alike(layers: tuple[int, ...], kind: str, activation
 @pytest.mark.parametrize("scaler", [StandardScaler(), StandardScaler(with_mean=False), StandardScaler(with_std=False),
                                     MinMaxScaler((-1, 1)), MaxAbsScaler()], ids=str)
 def test_scalings_are_folded_into_the_first_layer(scaler: Any) -> None:
-    model, X, _ = fitted(make_pipeline(scaler, MinMaxScaler(), MLPRegressor(hidden_layer_sizes=(6,), max_iter=60, random_state=2)), "real")
+    regressor = MLPRegressor(hidden_layer_sizes=(6,), max_iter=60, random_state=2)
+    model, X, _ = fitted(make_pipeline(scaler, MinMaxScaler(), regressor), "real")
     network = as_network(model)
     assert network.depth == 2
     assert np.allclose(network(X)[:, 0], model.predict(X), rtol=1e-9, atol=1e-9)
@@ -91,10 +93,39 @@ def test_other_models_are_refused_by_name() -> None:
         as_network(LogisticRegression())
     with pytest.raises(ValueError, match="is not fitted"):
         as_network(MLPClassifier())
+    ranked, _, _ = fitted(make_pipeline(QuantileTransformer(n_quantiles=10), MLPClassifier((3,), max_iter=3)), "two")
     with pytest.raises(TypeError, match="got QuantileTransformer"):
-        ranks = QuantileTransformer(n_quantiles=10)
-        as_network(fitted(make_pipeline(ranks, MLPClassifier((3,), max_iter=3)), "two")[0])
+        as_network(ranked)
     with pytest.raises(TypeError, match="got dict"):
         as_network({})
     with pytest.raises(TypeError, match=r"Network\.build"):
         as_network("model.onnx")
+
+
+def test_a_subclass_is_read_like_its_parent() -> None:
+    class Mine(MLPClassifier):
+        pass
+
+    model, X, _ = fitted(Mine((4,), max_iter=20, random_state=0), "names")
+    assert (model.classes_[np.argmax(as_network(model)(X), axis=1)] == model.predict(X)).all()
+
+
+def test_a_scaler_that_is_not_fitted_is_named() -> None:
+    model, _, _ = fitted(MLPRegressor(hidden_layer_sizes=(3,), max_iter=5), "real")
+    with pytest.raises(ValueError, match="StandardScaler of this pipeline is not fitted"):
+        as_network(make_pipeline(StandardScaler(), model))
+
+
+def test_models_of_other_libraries_are_refused_by_name() -> None:
+    class Module:
+        pass
+
+    Module.__module__ = "torch.nn.modules.module"
+
+    class Mine(Module):
+        pass
+
+    with pytest.raises(TypeError, match=r"Mine of torch cannot be read"):
+        as_network(Mine())
+    with pytest.raises(TypeError, match=r"got the path 'a/model\.onnx'"):
+        as_network(Path("a/model.onnx"))

@@ -183,3 +183,34 @@ def test_a_bump_that_reaches_into_a_foreign_box_is_seen() -> None:
     assert (other[0] == plain[0]).all()
     assert (other[1] == plain[1]).all()
     assert (other[0] != bounds[0]).any()
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("recipe", ["clip", "additive", "argmax", "lean"])
+def test_tight_bounds_are_those_of_plain_propagation_and_loose_ones_contain_them(recipe: str, precision: str) -> None:
+    """Students with deep teachers: the two ways add up the same terms, in another order."""
+    from constructive.students import memorize, separation
+    rng = np.random.default_rng([len(recipe), len(precision)])
+    for hidden in (0, 1, 2, 3, 4):
+        d = int(rng.integers(1, 5))
+        X, y = rng.uniform(-1, 1, (12, d)), rng.integers(0, 2, 12)
+        widths = [d, *[4] * hidden, 1]
+        teacher = Network.build([(rng.normal(size=(b, a)), rng.normal(size=b))
+                                 for a, b in zip(widths, widths[1:], strict=False)])
+        student = memorize(X, y, radius=0.4 * separation(X, y).distance, teacher=teacher, recipe=recipe,
+                           precision=precision)
+        network = student.to_network()
+        half = rng.uniform(0, 0.3, (40, 1))
+        middle = rng.uniform(-1.2, 1.2, (40, d))
+        low, high = middle - half, middle + half
+        plain = interval_bounds(network, low, high)
+        tight = structural_bounds(network, low, high, tight=True)
+        loose = structural_bounds(network, low, high)
+        unit = 2.0**-50 if precision == "float64" else 2.0**-21
+        size = max(student.push, student.amplitude, float(np.abs(plain).max())) * (1 + 1 / student.ramp)
+        for a, b in zip(plain, tight, strict=True):
+            assert np.abs(a - b).max() <= 64 * unit * size
+        assert (loose[0] <= tight[0] + 64 * unit * size).all()
+        assert (loose[1] >= tight[1] - 64 * unit * size).all()
+        values = np.asarray(network(middle), np.float64)
+        assert ((tight[0] <= values) & (values <= tight[1])).all()

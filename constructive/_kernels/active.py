@@ -171,18 +171,18 @@ def nodes_seen(points: Any, boxes: int, cut_axis: Any, cut: Any, ramp: Any) -> i
 
 @kernel
 def _sort_by_number(bump: Any, height: Any) -> None:
-    """Sort both by ascending bump number."""
-    n = bump.shape[0]
-    if n > 32:
-        by = np.argsort(bump)
-        bump[:], height[:] = bump[by], height[by]
-        return
-    for i in range(1, n):
-        number, value, k = bump[i], height[i], i
-        while k > 0 and bump[k - 1] > number:
-            bump[k], height[k] = bump[k - 1], height[k - 1]
-            k -= 1
-        bump[k], height[k] = number, value
+    """Sort both by ascending bump number: insertion, over ever smaller gaps where there are many."""
+    gap = 1
+    while gap < bump.shape[0] // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, bump.shape[0]):
+            number, value, k = bump[i], height[i], i
+            while k >= gap and bump[k - gap] > number:
+                bump[k], height[k] = bump[k - gap], height[k - gap]
+                k -= gap
+            bump[k], height[k] = number, value
+        gap //= 3
 
 
 @kernel
@@ -215,7 +215,8 @@ def find_by_tree(points: Any, order: Any, start: Any, axis: Any, ends: Any, cut_
 @kernel
 def _longer(values: Any) -> Any:
     grown = np.empty(2 * values.shape[0], values.dtype)
-    grown[: values.shape[0]] = values
+    for i in range(values.shape[0]):  # assigning to a slice takes four seconds to compile
+        grown[i] = values[i]
     return grown
 
 
@@ -262,7 +263,8 @@ def find_by_scan(points: Any, order: Any, start: Any, axis: Any, ends: Any, ramp
             for j in range(d):
                 lanes[j, c] = points[begin + min(c, width - 1), j]
         hits = 0
-        counts[begin:begin + width] = 0
+        for c in range(width):
+            counts[begin + c] = 0
         for i in range(order.shape[0]):
             p = place[i]  # bumps ascend at each point
             if _distances(lanes, start[p], start[p + 1], axis, ends, ramp, total) == 0:

@@ -93,7 +93,7 @@ def floor_violations(repository: Path) -> list[str]:
 
 
 def demo_violations(repository: Path) -> list[str]:
-    """Return one sentence for each import of a demo beyond facade, numpy, matplotlib, scikit-learn, standard library."""
+    """Return one sentence for each import of a demo beyond facade, numpy, matplotlib, sklearn, standard library."""
     allowed = {"numpy", "matplotlib", "sklearn", *sys.stdlib_module_names}
     found = []
     for path in sorted((repository / "demos").rglob("*.py")):

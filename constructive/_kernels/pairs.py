@@ -1,8 +1,8 @@
-"""Closest pairs of differently labelled points or boxes: a sweep along one axis with early abandon.
+"""Closest pairs of differently labelled points or boxes: distances, and the record of the best pairs seen.
 
-Rows are sorted by ``lower[:, 0]`` before the call, so the inner loop stops as soon as the gap along that axis
-alone exceeds the best distance found. Every distance is the rounded value of the formula; the callers widen
-by the rounding error and decide near ties in rational arithmetic.
+Every search (columns of a grid, tiles of a tree) hands the pairs that pass its filter to :func:`consider`, so what
+counts as closest is decided in one place. Every distance is the rounded value of the formula; near ties that
+rounding leaves open are written down and decided in rational arithmetic by the caller.
 """
 
 from __future__ import annotations
@@ -59,19 +59,13 @@ def point_distance(points: Any, i: int, k: int, p: Any, limit: Any) -> Any:
 
 @kernel
 def exact_distance(points: Any, i: int, k: int, p: Any) -> bool:
-    """Return whether the rounded l_p distance of points i and k provably carries no rounding error at all."""
+    """Return whether the rounded l_p distance of points i and k, p = 1 or 2, provably carries no rounding error."""
     total, exact = 0.0, True
     for j in range(points.shape[1]):
         a, b = max(points[i, j], points[k, j]), min(points[i, j], points[k, j])
         gap = a - b
         back = a - gap
         clean = a - (gap + back) == 0.0 and back - b == 0.0  # two-sum of a and -b has no error term
-        if p == np.inf:
-            if gap > total:
-                total, exact = gap, clean
-            elif gap == total:
-                exact = exact and clean
-            continue
         if p == 2.0:
             c = 134217729.0 * gap
             # 26 bits and no underflow: the square is exact
@@ -85,67 +79,93 @@ def exact_distance(points: Any, i: int, k: int, p: Any) -> bool:
 
 
 @kernel
-def closest_points(points: Any, labels: Any, names: Any, p: Any, different: bool, start: int, stop: int,
-                   limit: Any, slack: Any, out: Any, out_distance: Any) -> Any:
-    """Find the closest pair start <= i < stop, i < k, and all that rounding cannot tell from it.
+def maximum_distance(points: Any, i: int, k: int, high: Any, low: Any, later: bool) -> Any:
+    """Return the exact l_inf distance of points i and k as the sum of a double and its rounding error.
 
-    Pairs whose rounded distance carries an error and is at most slack times the smallest one seen are written
-    to out (capacity, 2), some farther ones too; of those without an error only the best is kept, ties to the
-    smallest pair of ``names``. Returns (count, smallest rounded distance, exact distance, i, k); i = -1 if no
-    pair of that kind was seen, count = -1 if out is too small. Rows must be sorted by ``points[:, 0]``.
+    The first part is infinite as soon as the distance exceeds high + low, or equals it while ``later``: that keeps
+    data with masses of ties from being read to the last coordinate. Rounding is monotone, so equal distances have
+    equal parts, and the order of two distances is the lexicographic order of their parts.
     """
-    count, best = 0, limit
-    exact, exact_i, exact_k = np.inf, -1, -1
-    for i in range(start, stop):
-        for k in range(i + 1, points.shape[0]):
-            ahead = points[k, 0] - points[i, 0]
-            reach = ahead * ahead if p == 2.0 else ahead
-            if reach > best * slack * slack:
-                break
-            if different and labels[i] == labels[k]:
-                continue
-            distance = point_distance(points, i, k, p, best * slack)
-            if distance > best * slack:
-                continue
-            best = min(best, distance)
-            a, b = min(names[i], names[k]), max(names[i], names[k])
-            if exact_distance(points, i, k, p):
-                first = a < exact_i or (a == exact_i and b < exact_k)
-                if distance < exact or (distance == exact and first):
-                    exact, exact_i, exact_k = distance, a, b
-                continue
-            if count == out.shape[0]:
-                kept = 0
-                for c in range(count):
-                    if out_distance[c] <= best * slack:
-                        out[kept, 0], out[kept, 1], out_distance[kept] = out[c, 0], out[c, 1], out_distance[c]
-                        kept += 1
-                count = kept
-                if 2 * count > out.shape[0]:
-                    return -1, best, exact, exact_i, exact_k
-            out[count, 0], out[count, 1], out_distance[count] = a, b, distance
-            count += 1
-    return count, best, exact, exact_i, exact_k
+    total, error = 0.0, 0.0
+    for j in range(points.shape[1]):
+        a, b = max(points[i, j], points[k, j]), min(points[i, j], points[k, j])
+        gap = a - b
+        if gap < total:
+            continue
+        if gap > high:
+            return np.inf, 0.0
+        back = gap - a
+        rest = (a - (gap - back)) - (b + back)
+        if gap == high and (rest > low or (rest == low and later)):
+            return np.inf, 0.0
+        if gap > total or rest > error:
+            total, error = gap, rest
+    return total, error
+
+
+def new_record(limit: Any, capacity: int) -> Any:
+    """Return an empty record of a block: nothing farther than ``limit`` is of interest.
+
+    values (3): the smallest rounded distance so far, the best decided distance in two parts; pair (3): its names
+    i < k, and how many near ties are in near (capacity, 2) and near_distance, or -1 when these were too few.
+    """
+    values, pair = np.array([limit, np.inf, np.inf]), np.array([-1, -1, 0])
+    return values, pair, np.empty((capacity, 2), np.int64), np.empty(capacity)
 
 
 @kernel
-def closest_pair(lower: Any, upper: Any, labels: Any, p: Any, different: bool, start: int, stop: int,
-                 limit: Any, slack: Any) -> Any:
-    """Return (distance, i, k) of the first closest pair, start <= i < stop, i < k, below limit; -1 if none.
+def consider(lower: Any, upper: Any, i: int, k: int, a: int, b: int, p: Any, slack: Any, rounded: bool,
+             record: Any) -> bool:
+    """Enter rows i and k, named a and b, into the record if no pair seen is closer; return whether they entered.
 
-    ``different``: only pairs with different labels count. Rows must be sorted by ``lower[:, 0]``.
+    ``rounded``: the rounded distance of the boxes is what counts. Otherwise the rows are points, and a pair whose
+    rounded distance carries an error enters when it is at most slack times the smallest one. Ties go to the
+    smallest pair of names.
     """
-    best, best_i, best_k = limit, -1, -1
-    n = lower.shape[0]
-    for i in range(start, stop):
-        for k in range(i + 1, n):
-            ahead = lower[k, 0] - upper[i, 0]
-            reach = ahead * ahead if p == 2.0 else ahead
-            if ahead > 0.0 and reach > best * slack:
-                break
-            if different and labels[i] == labels[k]:
-                continue
-            distance = box_distance(lower, upper, i, k, p, best)
-            if distance < best:
-                best, best_i, best_k = distance, i, k
-    return best, best_i, best_k
+    values, pair = record[0], record[1]
+    a, b = min(a, b), max(a, b)
+    later = a > pair[0] or (a == pair[0] and b >= pair[1])
+    rest = 0.0
+    if p == np.inf and not rounded:
+        if values[0] < values[1]:  # another block saw something closer, whose second part and names are not known here
+            distance, rest = maximum_distance(lower, i, k, values[0], np.inf, False)
+        else:
+            distance, rest = maximum_distance(lower, i, k, values[1], values[2], later)
+        if distance == np.inf:
+            return False
+    else:
+        limit = values[0] * slack
+        distance = (box_distance(lower, upper, i, k, p, values[0]) if rounded
+                    else point_distance(lower, i, k, p, limit))
+        if distance > (values[0] if rounded else limit):
+            return False
+        values[0] = min(values[0], distance)
+        if not rounded and not exact_distance(lower, i, k, p):
+            return note_near_tie(a, b, distance, slack, record)
+    values[0] = min(values[0], distance)
+    if distance > values[1] or (distance == values[1] and (rest > values[2] or (rest == values[2] and later))):
+        return False
+    values[1], values[2], pair[0], pair[1] = distance, rest, a, b
+    return True
+
+
+@kernel
+def note_near_tie(a: int, b: int, distance: Any, slack: Any, record: Any) -> bool:
+    """Write a near tie down, after dropping those that no longer are when there is no room."""
+    values, pair, near, near_distance = record
+    count = pair[2]
+    if count < 0:
+        return False
+    if count == near.shape[0]:
+        kept = 0
+        for c in range(count):
+            if near_distance[c] <= values[0] * slack:
+                near[kept, 0], near[kept, 1], near_distance[kept] = near[c, 0], near[c, 1], near_distance[c]
+                kept += 1
+        count = kept
+        if 2 * count > near.shape[0]:
+            pair[2] = -1
+            return False
+    near[count, 0], near[count, 1], near_distance[count] = a, b, distance
+    pair[2] = count + 1
+    return True

@@ -111,33 +111,43 @@ def greedy(gaps: list[list[Fraction]], least: Fraction, price: list[int], by_cov
     lacks, picked = [least] * len(gaps), list[int]()
     while any(lack > 0 for lack in lacks):
         near = [(row, lack) for row, lack in zip(gaps, lacks, strict=True) if lack > 0]
-        cover = [Fraction(sum(row[f] >= lack for row, lack in near), price[f]) for f in range(len(price))]
-        capped = [Fraction(sum(min(row[f], lack) for row, lack in near), price[f]) for f in range(len(price))]
-        gain = cover if by_cover and max(cover[f] for f in range(len(price)) if f not in picked) > 0 else capped
-        best = max((f for f in range(len(price)) if f not in picked), key=lambda f: (gain[f], -f))
+        free = [f for f in range(len(price)) if f not in picked]
+        gain = {f: Fraction(sum(row[f] >= lack for row, lack in near), price[f]) for f in free}
+        if not by_cover or max(gain.values(), default=0) == 0:
+            gain = {f: Fraction(sum(min(row[f], lack) for row, lack in near), price[f]) for f in free}
+        if max(gain.values(), default=0) == 0:
+            break
+        best = max(free, key=lambda f: (gain[f], -f))
         picked.append(best)
         lacks = [lack - row[best] for row, lack in zip(gaps, lacks, strict=True)]
+    needs = [min(least, sum(row[f] for f in picked)) for row in gaps]
     kept = set(picked)
     for f in picked:
-        if all(sum(row[g] for g in kept - {f}) >= least for row in gaps):
+        if all(sum(row[g] for g in kept - {f}) >= need for row, need in zip(gaps, needs, strict=True)):
             kept.remove(f)
     return kept
 
 
-@given(boxes_with_labels(), st.sampled_from([0.0625, 0.09375]), st.integers(0, 2**32))
-def test_the_kernel_takes_the_cheaper_of_two_greedy_choices(case: Case, least: float, seed: int) -> None:
-    lower, upper, groups = case
-    n, d = lower.shape
-    price = 2.0 ** np.random.default_rng(seed).integers(0, 3, (n, 2 * d))
-    chosen, ends = np.zeros((n, 2 * d), bool), np.concatenate([-upper.T, lower.T])
-    kernels.choose_faces(lower, upper, groups, lower, upper, ends, groups, least, price, 0, n, chosen)
-    for i in range(n):
-        rivals = np.flatnonzero(groups != groups[i])
-        gaps = np.concatenate([np.maximum(lower[i] - upper[rivals], 0), np.maximum(lower[rivals] - upper[i], 0)], 1)
-        rows = [[Fraction(v) for v in row] for row in gaps.tolist()]
-        twins = [greedy(rows, Fraction(least), price[i].astype(int).tolist(), by_cover) for by_cover in (True, False)]
-        cheaper = min(twins, key=lambda faces: sum(price[i][list(faces)]))
-        assert set(np.flatnonzero(chosen[i]).tolist()) == cheaper
+def test_the_kernel_takes_the_cheaper_of_two_greedy_choices() -> None:
+    rng = np.random.default_rng(0)
+    wins, n, d = [0, 0], 30, 5
+    for trial in range(24):
+        least = (0.125, 0.25, 0.375)[trial % 3]  # the last two are often more than all faces together achieve
+        lower = rng.integers(0, 9, (n, d)) / 8
+        upper, groups = lower + 0.0625, rng.integers(0, 2, n)
+        price = 2.0 ** rng.integers(0, 3, (n, 2 * d))
+        chosen, ends = np.zeros((n, 2 * d), bool), np.concatenate([-upper.T, lower.T])
+        kernels.choose_faces(lower, upper, groups, lower, upper, ends, groups, least, price, 0, n, chosen)
+        for i in range(n):
+            rivals = np.flatnonzero(groups != groups[i])
+            gaps = np.concatenate([np.maximum(lower[i] - upper[rivals], 0), np.maximum(lower[rivals] - upper[i], 0)], 1)
+            rows = [[Fraction(v) for v in row] for row in gaps.tolist()]
+            first, second = (greedy(rows, Fraction(least), price[i].astype(int).tolist(), way) for way in (True, False))
+            costs = [sum(price[i][list(faces)]) for faces in (first, second)]
+            wins[0] += costs[0] < costs[1]
+            wins[1] += costs[1] < costs[0]
+            assert set(np.flatnonzero(chosen[i]).tolist()) == (second if costs[1] < costs[0] else first)
+    assert min(wins) > 0  # neither choice is idle
 
 
 @given(boxes_with_labels())
@@ -223,16 +233,19 @@ def test_faces_do_not_depend_on_threads(threads: int, monkeypatch: pytest.Monkey
 
 def test_rounding_cannot_bring_a_rival_too_close() -> None:
     rng = np.random.default_rng(5)
-    for _ in range(20):
-        lower = rng.normal(size=(40, 6)) * 10.0 ** rng.integers(-3, 4)
-        upper, groups = lower.copy(), rng.integers(0, 2, 40)
-        found = smallest(lower, upper, groups, (lower, upper, groups))
-        assert found is not None
-        least = float(found[0]) * 0.999
-        low, high = needed_faces(lower, upper, groups, lower, upper, groups, least)
-        after = smallest(low, high, groups, (lower, upper, groups))
+    groups, short = np.array([0, 1]), 0
+    for _ in range(300):
+        points = np.zeros((2, 6))
+        points[1] = rng.random(6) * rng.choice([-1.0, 1.0], 6)
+        gaps = sorted((Fraction(abs(v)) for v in points[1].tolist()), reverse=True)
+        least = math.nextafter(float(sum(gaps[:3])), math.inf)  # a hair more than three faces achieve
+        low, high = needed_faces(points, points, groups, points, points, groups, least)
+        after = smallest(low, high, groups, (points, points, groups))
         assert after is not None
         assert after[0] >= Fraction(least)
+        first, second, third = (float(gap) for gap in gaps[:3])
+        short += first + second + third >= least
+    assert short > 0  # with rounded sums and no slack three faces would have looked enough
 
 
 @given(boxes_with_labels(), st.integers(0, 2**32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -151,18 +152,25 @@ def test_a_merge_made_by_hand_is_noticed(case: Case, seed: int) -> None:
     assert (b, k) in too_close(low, high, kinds_of(owner, groups), case, 0.0625)
 
 
+def test_the_nearest_are_taken_first() -> None:
+    points = np.array([[0.0, 0.0], [0.0, 5.0], [1.0, 0.0], [0.75, 4.75]])  # the last one forbids taking both
+    assert merged_boxes(points, points, np.array([0, 0, 0, 1]), 0.125).tolist() == [0, 1, 0, 2]
+    points[1, 1], points[2, 0] = 1.0, 5.0
+    points[3] = 4.75, 0.75
+    assert merged_boxes(points, points, np.array([0, 0, 0, 1]), 0.125).tolist() == [0, 0, 1, 2]
+
+
 def test_rounding_cannot_bring_a_rival_too_close() -> None:
     rng = np.random.default_rng(4)
-    for seed in range(20):
-        lower = rng.normal(size=(40, 4)) * 10.0 ** rng.integers(-3, 4)
-        groups = (lower[:, 0] > 0).astype(np.int64)
-        gap, pair = face_gap(lower, lower, groups, lower, lower, groups)
-        assert pair is not None
-        least = gap * 0.9
-        owner = merged_boxes(lower, lower, groups, least, np.random.default_rng(seed))
-        assert owner.max() < 39
-        case = lower, lower, groups
-        assert too_close(*bounding_boxes(lower, lower, owner), kinds_of(owner, groups), case, least) == []
+    groups, looked = np.array([0, 0, 1]), 0
+    for _ in range(300):
+        points = np.zeros((3, 4))
+        points[1] = -rng.random(4)
+        points[2] = rng.random(4)  # nearest to the origin, to which the box of the other two extends
+        least = math.nextafter(float(sum(map(Fraction, points[2].tolist()))), math.inf)
+        assert merged_boxes(points, points, groups, least).tolist() == [0, 1, 2]
+        looked += float(np.add.accumulate(points[2])[-1]) >= least  # one after the other, as the kernel adds
+    assert looked > 0  # with rounded sums and no slack the two would have been merged
 
 
 @pytest.mark.parametrize(("radius", "boxes", "stored"), [(0.05, 45, 0.85), (0.1, 70, 1.3), (0.2, 170, 3.0)])

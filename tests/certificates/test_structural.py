@@ -214,3 +214,91 @@ def test_tight_bounds_are_those_of_plain_propagation_and_loose_ones_contain_them
         assert (loose[1] >= tight[1] - 64 * unit * size).all()
         values = np.asarray(network(middle), np.float64)
         assert ((tight[0] <= values) & (values <= tight[1])).all()
+
+
+def shuffled(network: Network, rng: np.random.Generator) -> Network:
+    """Return the same function with the units of every hidden layer in another order."""
+    layers, read = [], np.arange(network.inputs)
+    for k, layer in enumerate(network.layers):
+        rows = rng.permutation(layer.outputs) if k + 1 < network.depth else np.arange(layer.outputs)
+        layers.append(Layer.build(layer.weight[rows][:, read], layer.bias[rows], network.dtype))
+        read = rows
+    return Network(tuple(layers))
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("recipe", "kind"),
+    [("clip", "signs"), ("clip", "real"), ("clip", "classes"), ("additive", "signs"), ("additive", "classes"),
+     ("argmax", "classes"), ("lean", "signs"), ("lean", "classes"), ("height", "real"), ("needed", "real"),
+     ("needed and shared", "classes"), ("merged", "signs"), ("domain", "signs"), ("one-sided", "signs"),
+     ("patched", "signs")],
+)
+def test_where_no_sum_rounds_tight_bounds_are_those_of_plain_propagation_in_any_order_of_rows(
+        recipe: str, kind: str, precision: str) -> None:
+    """Dyadic data, teachers and boxes: every recipe, every layer shuffled, teachers before and behind the bumps."""
+    from constructive.students import Recipe, memorize
+    own = {"height": Recipe("height", gate="height"), "needed": Recipe("needed", faces="needed"),
+           "needed and shared": Recipe("shared", gate="argmax", faces="needed", share=True),
+           "merged": Recipe("merged", merge=True), "domain": Recipe("domain", domain=(-0.75, 0.75)),
+           "one-sided": Recipe("one-sided", gate="argmax", one_sided=True), "patched": Recipe("patched", patch=True)}
+    rng = np.random.default_rng([len(recipe), len(kind), len(precision)])
+    for hidden in (0, 1, 2, 3) if precision == "float64" else (0, 1):  # deeper sums leave the 24 bits
+        d = int(rng.integers(1, 4))
+        X = np.array(np.unravel_index(rng.permutation(5**d)[:4 if d == 1 else 14], (5,) * d)).T / 2.0 - 1.0
+        n = X.shape[0]
+        y = {"signs": rng.choice([-1.0, 1.0], n), "real": rng.integers(-8, 9, n) / 8,
+             "classes": rng.integers(0, 3, n)}[kind]
+        y[:3] = (0, 1, 2) if kind == "classes" else (-1.0, 1.0, y[2])
+        widths = [d, *[3] * hidden, 3 if kind == "classes" else 1]
+        teacher = Network.build([(dyadic(rng, b, a), dyadic(rng, b)) for a, b in zip(widths, widths[1:], strict=False)])
+        network = memorize(X, y, radius=0.125, teacher=None if recipe == "one-sided" else teacher,
+                           recipe=own.get(recipe, recipe), precision=precision, rng=rng).to_network()
+        middle, half = rng.integers(-80, 81, (60, d)) / 64.0, rng.integers(0, 24, (60, 1)) / 64.0
+        low, high = middle - half, middle + half
+        plain = interval_bounds(network, low, high)
+        other = shuffled(network, rng)
+        tight, loose = (structural_bounds(other, low, high, tight=tight) for tight in (True, False))
+        if tight is None:  # the teacher was right on all balls
+            assert recipe == "patched"
+            continue
+        assert loose is not None
+        np.testing.assert_array_equal(tight[0], plain[0])
+        np.testing.assert_array_equal(tight[1], plain[1])
+        assert (loose[0] <= plain[0]).all()
+        assert (plain[1] <= loose[1]).all()
+
+
+def test_many_boxes_in_threads_and_blocks_get_the_bounds_of_each_alone() -> None:
+    rng = np.random.default_rng(6)
+    lower, upper = dyadic_boxes(rng, 40, 3)
+    network = bump_network(rng, lower, upper, teacher=4)
+    which = rng.integers(0, 40, 9000)
+    grow = rng.integers(0, 16, (9000, 1)) / 64.0
+    low, high = lower[which] - grow, upper[which] + grow
+    many = structural_bounds(network, low, high, tight=True)
+    assert many is not None
+    for i in rng.integers(0, 9000, 50).tolist():
+        alone = structural_bounds(network, low[i], high[i])
+        assert alone is not None
+        assert (many[0][i], many[1][i]) == (alone[0][0], alone[1][0])
+
+
+def test_a_support_taken_too_small_is_caught() -> None:
+    """The planted fault: supports that end with the plateau. Bounds over ramps then miss values."""
+    from dataclasses import replace
+
+    from constructive.certificates.structural import _Program
+    rng = np.random.default_rng(7)
+    lower, upper = dyadic_boxes(rng, 9, 2)
+    network = bump_network(rng, lower, upper)
+    pattern = find_bumps(network)
+    assert pattern is not None
+    query = upper + 1 / 64, upper + 1 / 32  # on the ramps, off the plateaus
+    plain = interval_bounds(network, *query)
+    for fault in (False, True):
+        known = replace(pattern, support_lower=pattern.lower, support_upper=pattern.upper) if fault else pattern
+        program = _Program.of(network, known)
+        out = np.empty((9, 1)), np.empty((9, 1))
+        program.run(*query, program.constants(query[0][:1], query[1][:1]), *out)
+        assert ((out[0] == plain[0]).all() and (out[1] == plain[1]).all()) is not fault

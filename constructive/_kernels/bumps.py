@@ -79,8 +79,9 @@ def bump_boxes(rows: Any, start: Any, faces: Any, weight: Any, bias: Any, face_s
 
     Arrays are the CSR parts of both layers. A slack of 16 units in the last place of every number involved makes
     the machine's face value at least rise (1 + 8 u) beyond the support, its product with the weight at least the
-    height, and the bump's sum at most 0.
+    height, and the bump's sum at most 0; a rise so small that underflow costs more than that ends no support.
     """
+    least = 2.0**-120 if unit > 2.0**-30 else 2.0**-1000  # at least the smallest number of the format over unit
     for r in range(rows.shape[0]):
         row = rows[r]
         lower[r, :], support_lower[r, :] = -np.inf, -np.inf
@@ -95,12 +96,12 @@ def bump_boxes(rows: Any, start: Any, faces: Any, weight: Any, bias: Any, face_s
             if slope > 0.0:
                 edge = edge + slack
                 upper[r, column] = min(upper[r, column], flat)
-                if edge < np.inf:
+                if edge < np.inf and rise >= least:
                     support_upper[r, column] = min(support_upper[r, column], edge)
             else:
                 edge = edge - slack
                 lower[r, column] = max(lower[r, column], flat)
-                if edge > -np.inf:
+                if edge > -np.inf and rise >= least:
                     support_lower[r, column] = max(support_lower[r, column], edge)
 
 

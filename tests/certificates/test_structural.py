@@ -302,3 +302,19 @@ def test_a_support_taken_too_small_is_caught() -> None:
         out = np.empty((9, 1)), np.empty((9, 1))
         program.run(*query, program.constants(query[0][:1], query[1][:1]), *out)
         assert ((out[0] == plain[0]).all() and (out[1] == plain[1]).all()) is not fault
+
+
+@pytest.mark.parametrize(
+    ("dtype", "slope", "weight", "bias", "x"),
+    [(np.float64, 2.0**-100, 2.0**100, 2.0**-1000, 2.0**-1030),
+     (np.float32, 2.0**-60, 2.0**100, 1.4 * 2.0**-49, 1.4001 * 2.0**-89)],
+)
+def test_a_face_that_underflows_ends_no_support(dtype: type, slope: float, weight: float, bias: float,
+                                                x: float) -> None:
+    """The real bump is 0 at x, the machine's is not: its face is lost below the smallest number."""
+    network = Network.build([([[slope]], None), ([[-weight]], [bias]), ([[1.0]], None)], dtype)
+    value = float(network(np.array([x], dtype))[0])
+    bounds = structural_bounds(network, [[x]], [[x * 1.00001]])
+    assert value > 0
+    assert bounds is not None
+    assert bounds[1].item() >= value

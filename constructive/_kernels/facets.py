@@ -92,14 +92,18 @@ def _greedy(lower: Any, upper: Any, i: int, data_lower: Any, data_upper: Any, ri
 
 
 @kernel
-def _add_gaps(lower: Any, upper: Any, i: int, f: int, ends: Any, begin: int, width: int, total: Any) -> None:
-    """Add to ``total[:width]`` the gaps of the data from ``begin`` on behind face f of box i; none if it is absent."""
+def _end(lower: Any, upper: Any, i: int, f: int) -> Any:
+    """Return where face f of box i ends, its sign changed for an upper one; -inf if it is absent."""
     d = lower.shape[1]
-    end = lower[i, f] if f < d else -upper[i, f - d]
-    if end > -np.inf:
-        for c in range(width):
-            gap = end + ends[f, begin + c]
-            total[c] += gap if gap > 0.0 else 0.0
+    return lower[i, f] if f < d else -upper[i, f - d]
+
+
+@kernel
+def _add_gaps(end: Any, values: Any, total: Any) -> None:
+    """Add to ``total`` the gaps behind a face of data whose numbers for it are ``values``."""
+    for c in range(values.shape[0]):
+        gap = end + values[c]
+        total[c] += gap if gap > 0.0 else 0.0
 
 
 @kernel
@@ -118,8 +122,9 @@ def _delete(lower: Any, upper: Any, i: int, ends: Any, same: Any, least: Any, ne
             width = min(TILE, n - begin)
             total[:width] = 0.0
             for other in range(count):
-                if chosen[picked[other]]:
-                    _add_gaps(lower, upper, i, picked[other], ends, begin, width, total)
+                f = picked[other]
+                if chosen[f]:
+                    _add_gaps(_end(lower, upper, i, f), ends[f, begin:begin + width], total)
             short = 0
             for k in range(width):
                 if c < 0:
@@ -188,12 +193,19 @@ def nearest_rival(lower: Any, upper: Any, groups: Any, ends: Any, data_groups: A
     for begin in range(0, n, TILE):
         width = min(TILE, n - begin)
         for i in range(start, stop):
-            for c in range(width):
-                total[c] = np.inf if data_groups[begin + c] == groups[i] else 0.0
+            total[:width] = 0.0
             for f in range(2 * d):
-                _add_gaps(lower, upper, i, f, ends, begin, width, total)
+                end = _end(lower, upper, i, f)
+                if end > -np.inf:
+                    _add_gaps(end, ends[f, begin:begin + width], total)
+            near = 0
+            for c in range(width):  # counting goes several numbers at a time, finding the place does not
+                near += (total[c] <= best) & (data_groups[begin + c] != groups[i])
+            if near == 0:
+                continue
             for c in range(width):
-                if total[c] < best or (total[c] == best and i < best_i):
+                closer = total[c] < best or (total[c] == best and i < best_i)
+                if closer and data_groups[begin + c] != groups[i]:
                     best, best_i, best_k = total[c], i, begin + c
     return best, best_i, best_k
 

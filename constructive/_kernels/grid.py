@@ -67,26 +67,64 @@ def label_runs(labels: Any, starts: Any) -> Any:
 
 
 @kernel
+def column_boxes(lower: Any, upper: Any, starts: Any, axes: int) -> Any:
+    """Return the boxes (columns, axes) round the rows of each column in the last ``axes`` coordinates."""
+    columns, d = starts.size - 1, lower.shape[1]
+    low, high = np.full((columns, axes), np.inf), np.full((columns, axes), -np.inf)
+    for c in range(columns):
+        for i in range(starts[c], starts[c + 1]):
+            for a in range(axes):
+                low[c, a] = min(low[c, a], lower[i, d - axes + a])
+                high[c, a] = max(high[c, a], upper[i, d - axes + a])
+    return low, high
+
+
+@kernel
 def reach_of(limit: Any, p: Any) -> Any:
     """Return what no coordinate of a pair within the limit exceeds."""
     return np.sqrt(limit) * (1.0 + 2.0**-50) if p == 2.0 else limit
 
 
 @kernel
+def reach_beside(lower: Any, upper: Any, i: int, low: Any, high: Any, c: int, p: Any, limit: Any) -> Any:
+    """Return what another coordinate of row i and a row of column c within the limit does not exceed; < 0 if none.
+
+    What the coordinates of the grid, the last ones, already take of the limit is subtracted; 2^-40 of the limit
+    covers the rounding of sums.
+    """
+    taken, first = 0.0, lower.shape[1] - low.shape[1]
+    for a in range(low.shape[1]):
+        gap = max(low[c, a] - upper[i, first + a], lower[i, first + a] - high[c, a])
+        if gap > 0.0:
+            if p == 1.0:
+                taken += gap
+            elif p == 2.0:
+                taken += gap * gap
+            else:
+                taken = max(taken, gap)
+    if p == np.inf:
+        return limit if taken <= limit else -1.0
+    spare = limit * (1.0 + 2.0**-40) - taken
+    return -1.0 if spare < 0.0 else reach_of(spare, p)
+
+
+@kernel
 def search_columns(lower: Any, upper: Any, labels: Any, names: Any, starts: Any, following: Any, only: Any, shape: Any,
-                   offsets: Any, p: Any, different: bool, rounded: bool, slack: Any, width: Any, first: int, last: int,
-                   record: Any) -> None:
+                   offsets: Any, low: Any, high: Any, p: Any, different: bool, rounded: bool, slack: Any, width: Any,
+                   first: int, last: int, record: Any) -> None:
     """Enter the closest pairs that have a row in the columns first <= c < last and one in c or a later neighbor.
 
     Rows are sorted by column, then by ``lower[:, 0]``. A column is a cell of a grid of ``shape`` over some other
     coordinates, whose slabs are so wide that pairs within the record's limit lie in neighboring columns; ``offsets``
     are these neighbors' places, lexicographically >= 0. No box is wider than ``width`` along coordinate 0. Inside a
-    neighbor a window slides along coordinate 0, and runs of the label of row i are skipped.
+    neighbor a window slides along coordinate 0, and runs of the label of row i are skipped. low, high: the boxes
+    round the columns (:func:`column_boxes`).
     """
     values = record[0]
     limit = values[0] * slack
     reach = reach_of(limit, p)
     axes = shape.size
+    wide = 1.0 if width == 0.0 else 1.0 + 2.0**-40  # covers the rounding of the width
     for c in range(first, last):
         if starts[c] == starts[c + 1]:
             continue
@@ -106,16 +144,18 @@ def search_columns(lower: Any, upper: Any, labels: Any, names: Any, starts: Any,
                 continue
             window, end = starts[other], starts[other + 1]
             for i in range(starts[c], starts[c + 1]):
-                if other == c:
-                    k = i + 1
-                else:
-                    # 2^-40 covers the rounding of the width
-                    behind = reach if width == 0.0 else (reach + width) * (1.0 + 2.0**-40)
-                    while window < end and lower[i, 0] - lower[window, 0] > behind:
+                near, k = reach, i + 1
+                if other != c:
+                    near = reach_beside(lower, upper, i, low, high, other, p, limit)
+                    if near < 0.0:
+                        continue
+                    while window < end and lower[i, 0] - lower[window, 0] > (reach + width) * wide:
                         window += 1
                     k = window
+                    while k < end and lower[i, 0] - lower[k, 0] > (near + width) * wide:
+                        k += 1
                 while k < end:
-                    if lower[k, 0] - upper[i, 0] > reach:
+                    if lower[k, 0] - upper[i, 0] > near:
                         break
                     if different and labels[k] == labels[i]:
                         k = following[k]
@@ -126,6 +166,7 @@ def search_columns(lower: Any, upper: Any, labels: Any, names: Any, starts: Any,
                         if consider(lower, upper, i, k, names[i], names[k], p, slack, rounded, record):
                             limit = values[0] * slack
                             reach = reach_of(limit, p)
+                            near = min(near, reach)
                         if distance == 0.0 and not rounded and point_distance(lower, i, k, np.inf, 0.0) == 0.0:
                             break  # equal rows of a column come in the order of their names: no later one is first
                     k += 1

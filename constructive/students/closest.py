@@ -122,7 +122,7 @@ class Search:
         return best
 
     def in_columns(self, limit: float, pilot: Pilot) -> Found:
-        from constructive._kernels.grid import column_order, label_runs, search_columns
+        from constructive._kernels.grid import column_boxes, column_order, label_runs, search_columns
         order = np.argsort(self.lower[:, pilot.sweep], kind="stable")
         shape = np.array([borders.size + 1 for borders in pilot.borders], np.int64)
         columns = np.zeros(self.size, np.int64)
@@ -137,11 +137,12 @@ class Search:
         following, only = label_runs(labels, starts)
         offsets = np.array(list(itertools.product((-1, 0, 1), repeat=shape.size)), np.int64)
         offsets = offsets[offsets.shape[0] // 2:]  # lexicographically >= 0
+        low, high = column_boxes(lower, upper, starts, shape.size)
         width = float((upper[:, 0] - lower[:, 0]).max())
 
         def work(first: int, last: int, record: Any) -> None:
-            search_columns(lower, upper, labels, names, starts, following, only, shape, offsets, self.p,
-                           self.different, self.rounded, self.slack, width, first, last, record)
+            search_columns(lower, upper, labels, names, starts, following, only, shape, offsets, low, high,
+                           self.p, self.different, self.rounded, self.slack, width, first, last, record)
 
         return _in_records(cells, max(1, cells // 64), limit, self.slack, work)
 
@@ -237,7 +238,7 @@ class Pilot:
             axes.append(axis)
             borders.append(found)
             room /= found.size + 1
-        pays = bool(4 * pairs < n or limit == 0.0)
+        pays = bool(24 * pairs < n or limit == 0.0)
         return Pilot(ranking, sweep, axes, borders, pays)
 
 

@@ -103,9 +103,9 @@ def folding_norm_gate(dimension: int, levels: int) -> Gate:
 
     e = 1 - cos(pi / 2^(levels + 2))^ceil(log2 d), about log2(d) pi^2 / 2^(2 levels + 5); attained. The error is
     relative: ``Gate.error`` is e. Units: 2 d in the first layer, then 3 for each pair and fold, 1 for each value
-    carried. Depth: 1 + levels ceil(log2 d) + 1. Homogeneous and even. The weights are rounded cosines: both inequalities
-    hold for the stored network up to a factor 1 +- 2^-52 for each fold. Raises TypeError or ValueError for counts below
-    1. Source: ours, after the folding of arXiv:1802.03620.
+    carried. Depth: 1 + levels ceil(log2 d) + 1. Homogeneous and even. The weights are rounded cosines: both
+    inequalities hold for the stored network up to a factor 1 +- 2^-52 for each fold. Raises TypeError or ValueError
+    for counts below 1. Source: ours, after the folding of arXiv:1802.03620.
 
     >>> gate = folding_norm_gate(2, 6)
     >>> 4.999 < gate.network([3.0, 4.0]).item() <= 5.0

@@ -15,6 +15,7 @@ bounded by ``||A A^T||_inf^(1/2)``. Rounding in floating point is bounded along 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,10 @@ from constructive.network import Layer, Network
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
-_WIDER = 1.0 + 2.0**-36
-"""Room for the rounding of our own sums of products, at most some thousand terms each."""
+_BLOCK_NUMBERS = 1 << 21
+"""Numbers in one array of unit values: some arrays of 16 MiB at a time."""
+_WIDER = 1.0 + 2.0**-46
+"""Room for the rounding of a few of our own operations."""
 
 
 def ball_bounds(network: Network, centers: ArrayLike, radius: float,
@@ -48,18 +51,20 @@ def ball_bounds(network: Network, centers: ArrayLike, radius: float,
         return None
     k, units = found
     low, high = cleaned_boxes("ball_bounds", network, *outward_boxes(points, radius))
-    reach = radius * _WIDER
-    if norm == 1.0:
-        middle, spread = _near_l1(network, units, points, reach)
-    else:
-        middle, spread = _near_l2(network, k, units, points, reach)
-    ends = _fronts(network, k, units, low, high)
+    near = _near_l1(network, units, radius * _WIDER) if norm == 1.0 else _near_l2(network, k, units, points, radius)
     single = network.dtype == np.float32
-    ends[0][units] = np.maximum(-_up(spread - middle, single).T, 0.0)
-    ends[1][units] = np.maximum(_up(middle + spread, single).T, 0.0)
     behind = Network(network.layers[k + 1:])
-    bounds = layer_bounds(behind, ends[0].T, ends[1].T)[-1]
-    return np.ascontiguousarray(bounds[0].T), np.ascontiguousarray(bounds[1].T)
+    out = np.empty((points.shape[0], network.outputs)), np.empty((points.shape[0], network.outputs))
+    widest = max(layer.outputs for layer in network.layers)
+    for start in range(0, points.shape[0], block := max(1, _BLOCK_NUMBERS // widest)):
+        rows = slice(start, start + block)
+        middle, spread = near(points[rows])
+        ends = _fronts(network, k, units, low[rows], high[rows])
+        ends[0][units] = np.maximum(-_up(spread - middle, single).T, 0.0)
+        ends[1][units] = np.maximum(_up(middle + spread, single).T, 0.0)
+        bounds = layer_bounds(behind, ends[0].T, ends[1].T)[-1]
+        out[0][rows], out[1][rows] = bounds[0].T, bounds[1].T
+    return out
 
 
 def _up(values: Array, single: bool) -> Array:
@@ -109,37 +114,38 @@ def _fronts(network: Network, k: int, units: Numbers, low: Array, high: Array) -
 # -- l_1 ----------------------------------------------------------------------------------------------------------
 
 
-def _near_l1(network: Network, units: Numbers, points: Array, reach: float) -> tuple[Array, Array]:
-    """Return center values (N, units) of second-layer units and how far they may be off over the l_1 ball."""
+def _near_l1(network: Network, units: Numbers, reach: float) -> Callable[[Array], tuple[Array, Array]]:
+    """Return the map from centers (N, d) to values of second-layer units there and how far off they may be nearby."""
     first, second = network.layers[0], network.layers[1]
     unit = _unit(network)
     inner, outer = first.weight.astype(np.float64), second.weight[units].astype(np.float64)
-    before = (inner @ points.T).T + first.bias.astype(np.float64)
-    size = (abs(inner) @ np.abs(points).T).T + np.abs(first.bias)
+    offset, base = first.bias.astype(np.float64), second.bias[units].astype(np.float64)
     # one weight of size 1 and one bias: the only rounding is that of their sum, relative to the result
     plain = (np.diff(first.weight.indptr) == 1) & (np.abs(first.weight.data[_first_entry(first)]) == 1.0)
-    hidden = np.maximum(before, 0.0)
-    terms = np.diff(first.weight.indptr) + 3
-    moves = _slope_reach(inner, reach)
-    grown = np.maximum(before + moves, 0.0) * _WIDER  # the largest value over the ball
-    local = np.where(plain, 2 * unit * grown, terms * unit * (size + moves))
-    ours = np.where(plain, 2.0**-52 * np.abs(before), 2.0**-52 * terms * size)
-    middle = (outer @ hidden.T).T + second.bias[units].astype(np.float64)
-    read = abs(outer)
-    count = np.diff(outer.indptr) + 3
-    # terms that are positive together over the ball: their sum moves by at most the gradient bound
-    mass = (read @ (hidden + ours).T).T + _gradient(inner, read) * reach + np.abs(second.bias[units])
-    error = (read @ (local + ours).T).T + count * (unit + 2.0**-52) * mass
-    return middle, (_gradient(inner, outer) * reach + error) * _WIDER
+    terms, count = np.diff(first.weight.indptr) + 3, np.diff(outer.indptr) + 3
+    read, sizes = abs(outer), abs(inner)
+    moves = sizes.max(axis=1).toarray().reshape(-1) * reach  # of a first-layer unit over the ball, at most
+    slope, mass_slope = _gradient(inner, outer), _gradient(inner, read)
+    room = _room(int(count.max()))
+
+    def near(points: Array) -> tuple[Array, Array]:
+        before = (inner @ points.T).T + offset
+        size = (sizes @ np.abs(points).T).T + np.abs(offset)
+        hidden = np.maximum(before, 0.0)
+        grown = np.maximum(before + moves, 0.0) * _WIDER  # the largest value over the ball
+        local = np.where(plain, 2 * unit * grown, terms * unit * (size + moves))
+        ours = np.where(plain, 2.0**-52 * np.abs(before), 2.0**-52 * terms * size)
+        middle = (outer @ hidden.T).T + base
+        # terms that are positive together over the ball: their sum moves by at most the gradient bound
+        mass = (read @ (hidden + ours).T).T + mass_slope * reach + np.abs(base)
+        error = ((read @ (local + ours).T).T + count * (unit + 2.0**-52) * mass) * room
+        return middle, (slope * reach + error * _WIDER) * _WIDER
+
+    return near
 
 
 def _first_entry(layer: Layer) -> Numbers:
     return np.minimum(layer.weight.indptr[:-1], max(layer.weight.nnz - 1, 0)).astype(np.int64)
-
-
-def _slope_reach(inner: Any, reach: float) -> Array:
-    """Return by how much each first-layer unit can move over an l_1 ball: its largest weight times the radius."""
-    return abs(inner).max(axis=1).toarray().reshape(-1) * reach
 
 
 def _gradient(inner: Any, outer: Any) -> Array:
@@ -151,24 +157,33 @@ def _gradient(inner: Any, outer: Any) -> Array:
     right, left = inner.maximum(0), (-inner).maximum(0)
     most = (up @ right + down @ left).max(axis=1)
     least = (up @ left + down @ right).max(axis=1)
-    return np.maximum(most.toarray().reshape(-1), least.toarray().reshape(-1)) * _WIDER
+    terms = int(np.diff(outer.indptr).max(initial=0)) + int(np.diff(inner.indptr).max(initial=0))
+    return np.maximum(most.toarray().reshape(-1), least.toarray().reshape(-1)) * _room(terms)
 
 
 # -- l_2 ----------------------------------------------------------------------------------------------------------
 
 
-def _near_l2(network: Network, k: int, units: Numbers, points: Array, reach: float) -> tuple[Array, Array]:
-    """Return center values (N, units) of units of layer k and how far they may be off over the l_2 ball."""
-    values = np.ascontiguousarray(points.T)
-    for layer in network.layers[:k]:
-        values = np.maximum(layer.weight.astype(np.float64) @ values + layer.bias[:, None].astype(np.float64), 0.0)
-    last = network.layers[k]
-    middle = (last.weight[units].astype(np.float64) @ values).T + last.bias[units].astype(np.float64)
+def _near_l2(network: Network, k: int, units: Numbers, points: Array,
+             radius: float) -> Callable[[Array], tuple[Array, Array]]:
+    """Return the map from centers to values of units of layer k there and how far off they may be nearby."""
     folded = _folded(network, k, units)
-    length = float(np.linalg.norm(points, axis=1).max(initial=0.0)) * _WIDER + reach
+    length = float(np.linalg.norm(points, axis=1).max(initial=0.0)) * _WIDER + radius
     constant, ours = _chain(folded, length, 2.0**-53)
     error = ours if network.dtype == np.float64 else _chain(folded, length, 2.0**-24)[1]
-    return middle, np.broadcast_to((constant * reach + ours + error) * _WIDER, middle.shape)
+    spread = (constant * radius * _WIDER + ours + error) * _WIDER
+    weights = [layer.weight.astype(np.float64) for layer in network.layers[:k]]
+    last = network.layers[k]
+    outer, base = last.weight[units].astype(np.float64), last.bias[units].astype(np.float64)
+
+    def near(centers: Array) -> tuple[Array, Array]:
+        values = np.ascontiguousarray(centers.T)
+        for weight, layer in zip(weights, network.layers[:k], strict=True):
+            values = np.maximum(weight @ values + layer.bias[:, None].astype(np.float64), 0.0)
+        middle = (outer @ values).T + base
+        return middle, np.broadcast_to(spread, middle.shape)
+
+    return near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +277,7 @@ def _chain(maps: list[_Map], length: float, unit: float) -> tuple[Array, Array]:
     constant, size, error = np.ones(targets), np.full(targets, length), np.zeros(targets)
     for part in maps:
         norm, rough = _norms(part, targets, part.weight), _norms(part, targets, abs(part.weight))
-        bias = _by_owner(part, part.bias**2, targets, add=True) ** 0.5
+        bias = (_by_owner(part, part.bias**2, targets, add=True) * _room(part.bias.size)) ** 0.5
         local = 2 * (part.terms + 3) * unit * (rough * (size + error) + bias)
         error = norm * error + local
         size = norm * size + bias
@@ -280,7 +295,7 @@ def _norms(part: _Map, targets: int, weight: sparse.csr_array) -> Array:
     wide = sparse.csr_array((entries.data, (entries.row, entries.col.astype(np.int64) + own * weight.shape[1])),
                             shape=(weight.shape[0], weight.shape[1] * (targets + 1)))
     sums = np.asarray(abs(wide @ wide.T).sum(axis=1)).reshape(-1)
-    return np.sqrt(_by_owner(part, sums, targets, add=False) * _WIDER)
+    return np.sqrt(_by_owner(part, sums, targets, add=False) * _room(part.terms**2 + weight.shape[0] // targets))
 
 
 def _by_owner(part: _Map, values: Array, targets: int, *, add: bool) -> Array:
@@ -288,6 +303,11 @@ def _by_owner(part: _Map, values: Array, targets: int, *, add: bool) -> Array:
     out = np.zeros(targets + 1)
     (np.add if add else np.maximum).at(out, part.owner + 1, values)
     return out[1:] + out[0]
+
+
+def _room(terms: int) -> float:
+    """Return a factor that covers the rounding of our own sums of that many products, in any order."""
+    return 1.0 + (terms + 64) * 2.0**-51
 
 
 def _unit(network: Network) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_norm, as_number, as_points
+from constructive.certificates.balls import ball_bounds
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.exact import exact_interval_bounds
 from constructive.certificates.linear import refined_bounds
@@ -29,7 +30,7 @@ from constructive.network import Network
 
 Array = NDArray[np.float64]
 
-METHODS = ("auto", "structural", "tight", "interval", "affine", "exact")
+METHODS = ("auto", "structural", "tight", "interval", "affine", "ball", "exact")
 _AFFINE_BUDGET = 1 << 14
 """Boxes, parts included, handed to the slower affine forms before the rest is left undecided."""
 _AFFINE_WORK = 1 << 32
@@ -72,9 +73,10 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     numbers; ``classes`` names them in order where y does not show all. One output: the sign decides between two
     classes, 0 is wrong; K outputs: the strictly largest score decides; real labels: the output must equal the
     label (rounded to 2^-52, for a float32 network 2^-23, of the power of two above the largest) at every point. l_1
-    and l_2 balls are certified on the l_inf box that contains them. ``method``: "auto" tries structural, tight (the
-    same with the teacher box by box; plain intervals where there are no bumps) and affine in this order; "exact"
-    makes the claim about the real network instead of the executed program.
+    and l_2 balls are certified on the l_inf box that contains them, and, where that is too large, as balls, for
+    networks with bumps on balls. ``method``: "auto" tries structural, tight (the same with the teacher box by box;
+    plain intervals where there are no bumps), ball (norms 1 and 2) and affine in this order; "exact" makes the claim
+    about the real network instead of the executed program, on boxes.
 
     Evidence ENCLOSED (program) or EXACT (real). A lower end above 0 comes from a witness evaluated in floating
     point. Raises TypeError or ValueError for data that do not fit the network.
@@ -91,7 +93,10 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     _fits(network, labels, who)
     low, high = outward_boxes(points, size)
     goal = _goal(labels, network)
-    bounds_low, bounds_high, certified = _bounds(network, low, high, goal, method)
+    if method == "ball" and p == math.inf:
+        raise ValueError(f"{who}: method='ball' is for norm=1 and norm=2; an l_inf ball is a box")
+    ball = None if p == math.inf else (points, size, p)
+    bounds_low, bounds_high, certified = _bounds(network, low, high, goal, method, ball)
     right = goal.right(bounds_low, bounds_high)
     deviation = goal.deviation(bounds_low, bounds_high)
     wrong, witness, seen = _witnesses(network, points, low, high, goal, ~right, p, size)
@@ -172,19 +177,23 @@ def _goal(labels: Labels, network: Network) -> _Goal:
     return _Goal("score", labels.index.astype(np.float64))
 
 
-def _bounds(network: Network, low: Array, high: Array, goal: _Goal,
-            method: str) -> tuple[Array, Array, tuple[tuple[str, int], ...]]:
-    """Return bounds over all boxes and how many boxes each method decided."""
+def _bounds(network: Network, low: Array, high: Array, goal: _Goal, method: str,
+            ball: tuple[Array, float, float] | None) -> tuple[Array, Array, tuple[tuple[str, int], ...]]:
+    """Return bounds over all boxes, or over the balls inside them, and how many of them each method decided."""
     n = low.shape[0]
     out_low, out_high = np.full((n, network.outputs), -np.inf), np.full((n, network.outputs), np.inf)
     certified: dict[str, int] = {}
-    for stage, pieces in _stages(method, network):
+    for stage, pieces in _stages(method, network, ball is not None):
         todo = np.flatnonzero(~goal.right(out_low, out_high))
         if method == "auto":
             todo = todo[: _affordable(network, pieces)] if stage == "affine" else todo
         if todo.size == 0:
             continue
-        found = _one_method(network, low[todo], high[todo], stage, pieces)
+        if stage == "ball":
+            points, radius, norm = ball or (low, 0.0, math.inf)
+            found = ball_bounds(network, points[todo], radius, norm)
+        else:
+            found = _one_method(network, low[todo], high[todo], stage, pieces)
         if found is None:
             continue
         out_low[todo] = np.maximum(out_low[todo], found[0])
@@ -201,14 +210,15 @@ def _affordable(network: Network, pieces: int) -> int:
     return min(_AFFINE_BUDGET, _AFFINE_WORK // (units * network.inputs)) // pieces ** network.inputs
 
 
-def _stages(method: str, network: Network) -> tuple[tuple[str, int], ...]:
-    """Return the methods in order of cost, affine forms on ever finer parts of the boxes."""
+def _stages(method: str, network: Network, round_balls: bool) -> tuple[tuple[str, int], ...]:
+    """Return the methods in order of cost, affine forms on ever finer parts of the boxes; balls before those."""
     finer = tuple(("affine", pieces) for pieces in (1, 2, 4, 8))
     if method == "affine":
         return finer
     if method != "auto":
         return ((method, 1),)
-    return (("structural", 1), ("tight", 1), *(finer if network.dtype == np.float64 else ()))
+    boxes = (("structural", 1), ("tight", 1))
+    return (*boxes, *((("ball", 1),) if round_balls else ()), *(finer if network.dtype == np.float64 else ()))
 
 
 def _one_method(network: Network, low: Array, high: Array, stage: str,

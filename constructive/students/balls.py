@@ -190,14 +190,16 @@ def _slack(norm: float, k: int, size: float, spread: float, known: Format, input
     """Return the room for rounding: of centers, of the sums in N, and of the image.
 
     For l_1 without rounded centers the error is relative to the radius; the folding chain errs relative to the
-    numbers it starts from, a few units for each of its stages.
+    numbers it starts from, a few units for each of its stages. 2^-32 of the radius leaves room for the arithmetic of
+    whoever certifies the bump.
     """
     unit = known.unit
     centers = unit * spread if known.name == "float32" else 0.0
     if norm == 1.0:
-        return 16 * (k + 4) * unit * size + 2 * centers + 2.0**-1000
+        return (16 * (k + 4) * unit + 2.0**-32) * size + 2 * centers + 2.0**-1000
     stages = 1 + (math.ceil(math.log2(k)) if k > 1 else 0)
-    return 2.0**12 * unit * stages * (size + spread) * (1 + math.sqrt(inputs)) + 2 * centers + 2.0**-1000
+    rounding = 2.0**12 * unit * stages * (size + spread) * (1 + math.sqrt(inputs))
+    return rounding + 2.0**-32 * size + 2 * centers + 2.0**-1000
 
 
 def _ball_gap(image: Array, groups: Numbers, rows: Numbers, norm: float, size: float, different: bool,
@@ -217,17 +219,17 @@ def _width(ramp: float | None, gap: float, pair: tuple[int, int] | None, radius:
         width = as_number(ramp, who, "ramp", above=0.0, at_most=known.largest)
         if width + 4 * slack > gap:
             i, k = pair or (0, 0)
-            raise ValueError(f"{who}: ramp={width!r} is too wide: the balls of X[{i}] and X[{k}] are {gap!r} apart; pass "
-                             f"ramp <= {max(gap - 4 * slack, 0.0)!r}")
+            raise ValueError(f"{who}: ramp={width!r} is too wide: the balls of X[{i}] and X[{k}] are {gap!r} apart; "
+                             f"pass ramp <= {max(gap - 4 * slack, 0.0)!r}")
     elif pair is None:
         width = 1.0
     else:
         width = math.ldexp(0.5, math.frexp(gap / 2)[1]) if gap > 0 else 0.0
     if width <= 8 * slack or width < known.narrowest:
         i, k = pair or (0, 0)
-        raise ValueError(f"{who}: the balls of X[{i}] and X[{k}] are {gap!r} apart, too close for the rounding of the norm "
-                         f"in {known.name} ({slack!r}); pass a radius smaller than {radius!r}, rescale or center the "
-                         "data, or use precision='float64'")
+        raise ValueError(f"{who}: the balls of X[{i}] and X[{k}] are {gap!r} apart, too close for the rounding of the "
+                         f"norm in {known.name} ({slack!r}); pass a radius smaller than {radius!r}, rescale or center "
+                         "the data, or use precision='float64'")
     return width
 
 

@@ -297,14 +297,15 @@ def add_gaps(total: Any, low: Any, high: Any, at_low: Any, at_high: Any, first: 
 
 @kernel
 def search_tiles(lower: Any, upper: Any, labels: Any, names: Any, tree: Any, p: Any, different: bool, rounded: bool,
-                 slack: Any, first: int, last: int, record: Any) -> None:
+                 exact: bool, slack: Any, first: int, last: int, record: Any) -> None:
     """Enter the closest pairs that have a row in the tiles first <= q < last and one in a tile >= q.
 
     Nodes farther than the limit from the tile, and nodes of nothing but its own label, are skipped whole. Inside a
-    tile the distances to all TILE rows grow coordinate by coordinate until each of them exceeds the limit.
+    tile the distances to all TILE rows grow coordinate by coordinate until each of them exceeds the limit. ``exact``: no distance is rounded, so where all
+    names are later than the best pair's only a smaller distance counts, not another of the masses of ties.
     """
     low_tiles, high_tiles, low, high, least, most = tree
-    values = record[0]
+    values, pair = record[0], record[1]
     n, d = lower.shape
     leaves = low.shape[0] // 2
     total = np.empty(TILE)
@@ -336,8 +337,11 @@ def search_tiles(lower: Any, upper: Any, labels: Any, names: Any, tree: Any, p: 
                 continue
             t = v - leaves
             pure_there = different and least[v] == most[v]
+            earliest = names[t * TILE:min((t + 1) * TILE, n)].min()
             for i in range(q * TILE, min((q + 1) * TILE, n)):
                 limit = values[0] * wide
+                if exact and values[1] <= values[0] and min(names[i], earliest) > pair[0]:
+                    limit = np.nextafter(values[0], -np.inf)
                 if (pure_there and labels[i] == least[v]) or beyond(low, high, v, lower, upper, i, p, limit):
                     continue
                 total[:] = 0.0

@@ -157,10 +157,11 @@ class Search:
         lower, upper = self._arranged(order, coordinates)
         labels, names = self.groups[order], self._named(order)
         tree = tile_tree(lower, upper, labels)
+        exact = self.p == math.inf and not self.rounded and _exact_differences(lower)
 
         def work(first: int, last: int, record: Any) -> None:
-            search_tiles(lower, upper, labels, names, tree, self.p, self.different, self.rounded, self.slack,
-                         first, last, record)
+            search_tiles(lower, upper, labels, names, tree, self.p, self.different, self.rounded, exact,
+                         self.slack, first, last, record)
 
         tiles = -(-self.size // TILE)
         return _in_records(tiles, max(1, tiles // 64), limit, self.slack, work)
@@ -188,6 +189,12 @@ def _spread_rows(n: int, m: int, start: int = 0) -> Rows:
     while math.gcd(step, n) != 1:
         step += 1
     return (start + np.arange(m, dtype=np.int64) * step) % n
+
+
+def _exact_differences(points: Array) -> bool:
+    """Return whether no difference of coordinates is rounded, as all are multiples of 2^-52 of a power of two above."""
+    units = np.ldexp(points, 52 - math.frexp(float(np.abs(points).max()))[1])
+    return bool((units == np.rint(units)).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,6 +39,25 @@ def slab_borders(values: Any, step: int, least: Any) -> Any:
 
 
 @kernel
+def column_numbers(lower: Any, axes: Any, borders: Any, ends: Any, start: int, stop: int, out: Any) -> None:
+    """Write the column of each row start <= i < stop to out: its slabs along the axes, the last one fastest.
+
+    The borders of axis a, sorted, are borders[ends[a]:ends[a + 1]]; a row on a border lies in the slab above it.
+    """
+    for i in range(start, stop):
+        out[i] = 0
+        for a in range(axes.size):
+            low, high = ends[a], ends[a + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if borders[middle] <= lower[i, axes[a]]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[i] = out[i] * (ends[a + 1] - ends[a] + 1) + low - ends[a]
+
+
+@kernel
 def column_order(slabs: Any, columns: int) -> Any:
     """Return the order that sorts rows by column, stably, and where each column starts (columns + 1)."""
     starts = np.zeros(columns + 1, np.int64)
@@ -301,8 +320,9 @@ def search_tiles(lower: Any, upper: Any, labels: Any, names: Any, tree: Any, p: 
     """Enter the closest pairs that have a row in the tiles first <= q < last and one in a tile >= q.
 
     Nodes farther than the limit from the tile, and nodes of nothing but its own label, are skipped whole. Inside a
-    tile the distances to all TILE rows grow coordinate by coordinate until each of them exceeds the limit. ``exact``: no distance is rounded, so where all
-    names are later than the best pair's only a smaller distance counts, not another of the masses of ties.
+    tile the distances to all TILE rows grow coordinate by coordinate until each of them exceeds the limit.
+    ``exact``: no distance is rounded, so where all names are later than the best pair's only a smaller distance
+    counts, not another of the masses of ties.
     """
     low_tiles, high_tiles, low, high, least, most = tree
     values, pair = record[0], record[1]

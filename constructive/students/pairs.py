@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from constructive._checks import as_norm, as_points
 from constructive.evidence import Evidence
 from constructive.labels import clean_labels
-from constructive.students.closest import Search
+from constructive.students.closest import Search, sorted_rows
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def closest_boxes(lower: Array, upper: Array, groups: NDArray[np.int64], p: floa
 
     Among equal rounded distances the pair that comes first in the order along the most spread coordinate.
     """
-    order = np.argsort(lower[:, int(np.argmax(np.ptp(lower, axis=0)))], kind="stable")
+    order = sorted_rows(lower[:, int(np.argmax(np.ptp(lower, axis=0)))])
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
     found = Search(lower, upper, groups, p, different, rounded=True, names=rank).run().decided

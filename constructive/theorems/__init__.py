@@ -6,13 +6,16 @@ family; local polynomials; robust generalization.
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
+from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.packing import CROSS, PACKING, PAIR
 from constructive.theorems.product import THEOREM as PRODUCT_GATE
-from constructive.theorems.recipes import EVERY, FACETS, MERGED, SIZES
+from constructive.theorems.projection import CERTIFICATE as PROJECTION
+from constructive.theorems.projection import RANK
+from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
@@ -21,7 +24,8 @@ from constructive.theorems.step import THEOREM as STEP_GATE
 
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
-    PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS,
+    PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, FOLDING_NORM, BALLS,
+    PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS,
     RULE, UNAVOIDABLE,
 )
 

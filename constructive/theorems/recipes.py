@@ -175,6 +175,39 @@ def draw_merged(rng: np.random.Generator, **arguments: Any) -> Instance:
     return {**instance, "y": y, "radius": float(np.float32(0.9 * radius))}
 
 
+def draw_balls(rng: np.random.Generator, norm: float | None = None, **arguments: Any) -> Instance:
+    """Return data, a norm, and a radius that boxes of that size may not allow."""
+    p = float(rng.choice([1.0, 2.0])) if norm is None else float(norm)
+    instance = draws.taught_data(rng, **{"n": int(rng.integers(6, 24)), **arguments})
+    distance = separation(instance["X"], instance["y"], norm=p).distance
+    radius = float(rng.uniform(0.3, 0.97)) * (1.0 if math.isinf(distance) else distance) / 2
+    return {**instance, "radius": radius, "norm": p}
+
+
+def construct_balls(X: Any, y: Any, radius: float, norm: float, teacher: Network, **_: Any) -> Network:
+    """Return the clip student with bumps on balls."""
+    return memorize(X, y, radius=radius, norm=norm, teacher=teacher, recipe=Recipe("balls", bump="ball")).to_network()
+
+
+def error_on_balls(network: Network, instance: Instance) -> Bracket:
+    """Return the certified robust training error on the balls of the instance's norm."""
+    return certify(network, instance["X"], instance["y"], radius=instance["radius"],
+                   norm=instance["norm"]).robust_error
+
+
+BALLS = Theorem(
+    name="robust-memorization-on-balls",
+    source=Source("2401.13624", "zero adversarial training error", "ours", "secondary", ("arXiv:1802.03620",)),
+    statement="For l_1 and l_2, bumps on the balls themselves memorize every label on every ball of radius below half "
+              "the separation in that norm, up to the room for rounding: larger radii than boxes reach.",
+    hypotheses=("radius < separation / 2 in the norm, less a slack for rounding",
+                "IEEE arithmetic, rounding to nearest"),
+    claims=(Claim("robust training error", error_on_balls, zero, "0", "=="),),
+    draw=draw_balls, construct=construct_balls, plant=plant_shift, repeats=8,
+    proof=(("plateau larger than the radius by the rounding", "students.balls.make_ball_bumps"),
+           ("value at the center, slope, radius", "certificates.balls.ball_bounds")),
+)
+
 EVERY = Theorem(
     name="robust-memorization-by-every-recipe",
     source=Source("2401.13624", "zero adversarial training error", "ours", "secondary"),

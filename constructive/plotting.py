@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from constructive.blocks import box_bump, published_indicator
 from constructive.evidence import Bracket, Evidence
 from constructive.students import Student
+from constructive.students.boxes import Bumps
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#222222")
@@ -88,13 +89,18 @@ def data_points(X: ArrayLike, y: ArrayLike, ax: Any = None, *, wrong: NDArray[np
 
 
 def student_boxes(student: Student, ax: Any = None, *, window: ArrayLike | None = None) -> Any:
-    """Draw the memorized boxes (solid) and the l_1 supports round them (dashed) of a student in the plane."""
+    """Draw the memorized boxes (solid) and the l_1 supports round them (dashed) of a student in the plane.
+
+    A side without a face runs out of the window. Raises ValueError for a student whose bumps are balls.
+    """
     from matplotlib.patches import Polygon, Rectangle
     axes = _axes(ax)
     if student.bumps is None:
         return axes
-    w = student.ramp
-    for (a, b), (c, d) in zip(student.bumps.lower, student.bumps.upper, strict=True):
+    if not isinstance(student.bumps, Bumps):
+        raise ValueError("student_boxes: this student's bumps are balls, not boxes; draw score_map(student) instead")
+    w, far = student.ramp, 4.0 * (1.0 + float(np.abs(student.X).max()))
+    for (a, b), (c, d) in zip(np.maximum(student.bumps.lower, -far), np.minimum(student.bumps.upper, far), strict=True):
         if window is not None:
             (x0, x1), (y0, y1) = np.asarray(window, dtype=np.float64)
             if c + w < x0 or a - w > x1 or d + w < y0 or b - w > y1:

@@ -95,8 +95,8 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     goal = _goal(labels, network)
     if method == "ball" and p == math.inf:
         raise ValueError(f"{who}: method='ball' is for norm=1 and norm=2; an l_inf ball is a box")
-    ball = None if p == math.inf else (points, size, p)
-    bounds_low, bounds_high, certified = _bounds(network, low, high, goal, method, ball)
+    balls = None if p == math.inf else (points, size, p)
+    bounds_low, bounds_high, certified = _bounds(network, low, high, goal, method, balls)
     right = goal.right(bounds_low, bounds_high)
     deviation = goal.deviation(bounds_low, bounds_high)
     wrong, witness, seen = _witnesses(network, points, low, high, goal, ~right, p, size)

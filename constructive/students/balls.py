@@ -8,7 +8,7 @@ whole ball in spite of its rounding; the fall is narrow enough that it is exactl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,17 @@ class BallBumps:
     def repeats_overlap(self) -> bool:
         """Whether bumps with one score may be positive at the same datum, so that they must not be added up."""
         return np.unique(self.scores).size < self.count and self.gap_all < self.ramp * (1 + 2.0**-10)
+
+    def with_ramp(self, ramp: float) -> BallBumps:
+        """Return the same bumps with another ramp, not wider than this one, and as many folds as it needs.
+
+        Raises ValueError for a ramp that rounding does not tell from 0.
+        """
+        if ramp <= 8 * self.slack:
+            raise ValueError(f"family: the ramp {ramp!r} is too narrow for the rounding of the norm ({self.slack!r}); "
+                             "pass a larger t")
+        levels = _levels(self.norm, self.centers.shape[1], self.radius, ramp, self.plateau, self.slack, "family", None)
+        return replace(self, ramp=ramp, levels=levels)
 
     def parts(self) -> list[Part]:
         """Return the maps whose last one gives, after ReLU, the bumps, each with its size by formula."""

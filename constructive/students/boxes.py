@@ -9,7 +9,7 @@ near coordinate 1e6 the rounded boxes are closer than the points say.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,10 @@ class Bumps:
         """Whether bumps with one score may be positive at the same datum, so that they must not be added up."""
         several = np.unique(self.scores).size < self.count
         return several and self.gap_all < self.ramp * vanishing(self.lower.shape[1], self.unit)
+
+    def with_ramp(self, ramp: float) -> Bumps:
+        """Return the same bumps with another ramp, not wider than this one."""
+        return replace(self, ramp=ramp)
 
     def active(self, rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """Return, for points (n, d), the positive bumps: starts (n + 1,), bump numbers and their values."""

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from constructive.students.boxes import Bumps
 from constructive.students.student import Student
 
 Array = NDArray[np.float64]
@@ -63,13 +64,17 @@ class Family:
         bumps = self.student.bumps
         if bumps is None:
             raise ValueError("Family: every datum is left to the teacher, there are no bumps to vary")
-        m, d = bumps.lower.shape
-        rows = np.unique(np.linspace(0, m - 1, max(1, min(m, _TRIALS // (2 * d)))).astype(int))
-        centers = (bumps.lower[rows] + bumps.upper[rows]) / 2
+        d = self.student.X.shape[1]
+        rows = np.unique(np.linspace(0, bumps.count - 1, max(1, min(bumps.count, _TRIALS // (2 * d)))).astype(int))
+        centers = self.student.X[bumps.members[rows]]
         points = []
         for j in range(d):
-            for edge, step in ((bumps.lower, -distance), (bumps.upper, distance)):
+            for sign in (-1.0, 1.0):
+                if isinstance(bumps, Bumps):
+                    edge = (bumps.lower if sign < 0 else bumps.upper)[rows, j]
+                else:
+                    edge = centers[:, j] + sign * bumps.plateau
                 moved = centers.copy()
-                moved[:, j] = edge[rows, j] + step
-                points.append(moved)
+                moved[:, j] = edge + sign * distance
+                points.append(moved[np.isfinite(edge)])
         return np.concatenate(points)

@@ -184,7 +184,7 @@ class Student:
         if ramp < known.narrowest:
             raise ValueError(f"family: t={factor!r} makes the ramp {ramp!r}, too narrow for {known.name}; "
                              "pass a larger t")
-        return replace(self, bumps=replace(bumps, ramp=ramp))
+        return replace(self, bumps=bumps.with_ramp(ramp))
 
 
 def decide(scores: Array, labels: Labels) -> NDArray[Any]:

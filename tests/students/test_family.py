@@ -10,7 +10,7 @@ from student_cases import EVALUATIONS, box_points, some_student, wanted
 
 from constructive.calculus import affine
 from constructive.domain import outward_boxes
-from constructive.students import Family, Recipe, memorize
+from constructive.students import Family, Recipe, memorize, separation
 
 
 @pytest.mark.parametrize("t", [1.0, 0.7, 1 / 3, 1e-6])
@@ -77,3 +77,15 @@ def test_a_student_without_bumps_has_no_family() -> None:
     assert student.bumps is None
     with pytest.raises(ValueError, match="left to the teacher"):
         student.family(0.5)
+
+
+@pytest.mark.parametrize("recipe", [Recipe("facets", faces="needed"), Recipe("balls", bump="ball")])
+def test_members_with_other_bumps_keep_the_guarantee_and_differ(recipe: Recipe) -> None:
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(size=(9, 3)), rng.choice([-1.0, 1.0], 9)
+    y[:2] = (-1.0, 1.0)
+    norm = 2 if recipe.bump == "ball" else np.inf
+    student = memorize(X, y, radius=0.4 * separation(X, y, norm=norm).distance, norm=norm, recipe=recipe)
+    for t in (1.0, 0.3, 0.01):
+        assert student.family(t).certify().robust_error.upper == 0.0
+    assert Family(student).witness(1.0, 0.3) is not None

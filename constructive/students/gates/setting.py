@@ -53,12 +53,12 @@ class Hits:
 
     def total(self, weights: Array) -> Array:
         """Return sum weights[bump] * height at each point, shape (n,)."""
-        return np.bincount(self.which, weights[self.bump] * self.height, self.points)
+        return np.bincount(self.which, weights[self.bump] * self.height, self.points).astype(np.float64)
 
     def by_class(self, index: NDArray[np.int64], k: int) -> Array:
         """Return the sum of the bumps of each class at each point, shape (n, K)."""
         cells = self.which * k + index[self.bump]
-        return np.bincount(cells, self.height, self.points * k).reshape(self.points, k)
+        return np.bincount(cells, self.height, self.points * k).reshape(self.points, k).astype(np.float64)
 
     def limited(self, scores: Array) -> tuple[NDArray[np.int64], Array, Array]:
         """Return point, score and mass: bumps with one score added up at each point, at most 1."""

@@ -159,9 +159,7 @@ def draw(ledger, verdicts):
         left.bar(places, values, 0.24, color=color, label=f"radius {radius}")
         for x, v in zip(places, values, strict=True):
             left.annotate(f"{v:.3g}", (x, v), ha="center", va="bottom", fontsize=8.5)
-    left.axhline(1.0, color="black", lw=1.0, ls="--", zorder=0)
-    left.annotate("one parameter for each image", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(0, 4),
-                  textcoords="offset points", fontsize=9, ha="right", backgroundcolor="white")
+    left.axhline(1.0, color="black", lw=1.2, ls="--", zorder=0, label="one for each image")
     left.set_yscale("log")
     left.set_ylim(0.4, 1200)
     left.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])

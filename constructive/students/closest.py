@@ -221,6 +221,7 @@ class Pilot:
 
     @staticmethod
     def of(search: Search, limit: float) -> Pilot:
+        """Return what some hundred conflicting pairs of the search tell: axes, borders, whether a grid pays."""
         from constructive._kernels.grid import slab_borders
         n = search.size
         i, k = spread_rows(n, _PILOT), spread_rows(n, _PILOT, n // 3)[::-1]

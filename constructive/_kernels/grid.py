@@ -330,6 +330,7 @@ def search_tiles(lower: Any, upper: Any, labels: Any, names: Any, tree: Any, p: 
     leaves = low.shape[0] // 2
     total = np.empty(TILE)
     stack = np.empty(128, np.int64)
+    tried, skipped = 0, 0
     # sums in another order than the decisive one: both carry less than half the slack
     wide = 1.0 + 8 * 2.0**-53 * (d + 4)
     for q in range(first, last):
@@ -362,8 +363,13 @@ def search_tiles(lower: Any, upper: Any, labels: Any, names: Any, tree: Any, p: 
                 limit = values[0] * wide
                 if exact and values[1] <= values[0] and min(names[i], earliest) > pair[0]:
                     limit = np.nextafter(values[0], -np.inf)
-                if (pure_there and labels[i] == least[v]) or beyond(low, high, v, lower, upper, i, p, limit):
+                if pure_there and labels[i] == least[v]:
                     continue
+                if 8 * skipped >= tried - 256:  # in high dimension a tile's box hardly ever is far
+                    tried += 1
+                    if beyond(low, high, v, lower, upper, i, p, limit):
+                        skipped += 1
+                        continue
                 total[:] = 0.0
                 j, alive = 0, TILE
                 while alive > 0 and j < d:

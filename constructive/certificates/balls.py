@@ -41,8 +41,9 @@ def ball_bounds(network: Network, centers: ArrayLike, radius: float,
     """Return bounds (low, high), each (N, m), of the executed network over N closed balls in the norm 1 or 2.
 
     For every floating-point x in the ball of the center and every value y that a machine with correctly rounded +,
-    x and fused multiply-add can return at x, ``low <= y <= high``, in any order of summation; the same holds for
-    the real network at real x. None if no unit looks like a bump on a ball, or if the norm is neither 1 nor 2.
+    x and fused multiply-add can return at x, ``low <= y <= high``, in any order of summation. In the
+    real network the units in front keep to these bounds too, the rows behind only up to their own rounding. None if
+    no unit looks like a bump on a ball, or if the norm is neither 1 nor 2.
     Cost: about the network's nonzeros for each center. Raises ValueError for centers of a wrong shape.
     """
     points = np.atleast_2d(np.asarray(centers, dtype=np.float64))

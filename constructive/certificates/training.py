@@ -74,8 +74,8 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
     classes, 0 is wrong; K outputs: the strictly largest score decides; real labels: the output must equal the
     label (rounded to 2^-52, for a float32 network 2^-23, of the power of two above the largest) at every point. l_1
     and l_2 balls are certified on the l_inf box that contains them, and, where that is too large, as balls, for
-    networks with bumps on balls. ``method``: "auto" tries structural, tight (the same with the teacher box by box;
-    plain intervals where there are no bumps), ball (norms 1 and 2) and affine in this order; "exact" makes the claim
+    networks with bumps on balls. ``method``: "auto" tries structural, ball (norms 1 and 2), tight (structural with the
+    teacher box by box; plain intervals where there are no bumps) and affine in this order; "exact" makes the claim
     about the real network instead of the executed program, on boxes.
 
     Evidence ENCLOSED (program) or EXACT (real). A lower end above 0 comes from a witness evaluated in floating
@@ -211,14 +211,14 @@ def _affordable(network: Network, pieces: int) -> int:
 
 
 def _stages(method: str, network: Network, round_balls: bool) -> tuple[tuple[str, int], ...]:
-    """Return the methods in order of cost, affine forms on ever finer parts of the boxes; balls before those."""
+    """Return the methods in order of cost, affine forms on ever finer parts of the boxes."""
     finer = tuple(("affine", pieces) for pieces in (1, 2, 4, 8))
     if method == "affine":
         return finer
     if method != "auto":
         return ((method, 1),)
-    boxes = (("structural", 1), ("tight", 1))
-    return (*boxes, *((("ball", 1),) if round_balls else ()), *(finer if network.dtype == np.float64 else ()))
+    balls = (("ball", 1),) if round_balls else ()
+    return (("structural", 1), *balls, ("tight", 1), *(finer if network.dtype == np.float64 else ()))
 
 
 def _one_method(network: Network, low: Array, high: Array, stage: str,

@@ -62,6 +62,7 @@ class Search:
 
     @property
     def size(self) -> int:
+        """The number of rows."""
         return int(self.lower.shape[0])
 
     @property
@@ -75,6 +76,7 @@ class Search:
         return (math.sqrt(limit) * (1 + 2.0**-50) if self.p == 2.0 else limit) / self.scale
 
     def sample(self) -> Search:
+        """Return the same search on every sixth row: its answer bounds the whole one."""
         rows = spread_rows(self.size, self.size // _RATIO)
         lower = self.lower[rows]
         upper = lower if self.lower is self.upper else self.upper[rows]
@@ -122,6 +124,7 @@ class Search:
         return best
 
     def in_columns(self, limit: float, pilot: Pilot) -> Found:
+        """Return what a search within the limit finds among neighboring columns of the pilot's grid."""
         from constructive._kernels import in_blocks
         from constructive._kernels.grid import column_boxes, column_numbers, column_order, label_runs, search_columns
         shape = np.array([borders.size + 1 for borders in pilot.borders], np.int64)
@@ -148,6 +151,7 @@ class Search:
         return _in_records(cells, min(64, self.size // 4096), limit, self.slack, work)
 
     def in_tiles(self, limit: float, coordinates: Rows) -> Found:
+        """Return what a search within the limit finds among pairs of tiles, coordinates summed in the given order."""
         from constructive._kernels.grid import TILE, search_tiles, tile_order, tile_tree
         order, starts = np.arange(self.size), np.array([0, self.size])
         if self.different and (int(self.groups.max()) + 1) * TILE <= self.size:

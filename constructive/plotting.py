@@ -119,8 +119,10 @@ def brackets(rows: Sequence[tuple[str, Bracket]], ax: Any = None, *, bound: tupl
     """
     axes = _axes(ax)
     for y, (_, bracket) in enumerate(reversed(rows)):
-        axes.barh(y, bracket.lower, height=0.5, color=SKY, alpha=0.8, lw=0)
-        axes.barh(y, bracket.upper - bracket.lower, left=bracket.lower, height=0.5, color=ORANGE, alpha=0.9, lw=0)
+        axes.barh(y, bracket.lower, height=0.5, color=SKY, alpha=0.8, lw=0,
+                  label="at least" if y == 0 else None)
+        axes.barh(y, bracket.upper - bracket.lower, left=bracket.lower, height=0.5, color=ORANGE, alpha=0.9, lw=0,
+                  label="at most" if y == 0 else None)
         axes.plot([bracket.lower, bracket.upper], [y, y], color=BLACK, lw=1.2, marker="|", ms=9)
         level = f", {bracket.confidence:.0%}" if bracket.evidence is Evidence.SAMPLED and bracket.confidence else ""
         axes.annotate(f" {bracket.lower:.2%} to {bracket.upper:.2%}{level}", (bracket.upper, y), va="center",
@@ -132,6 +134,7 @@ def brackets(rows: Sequence[tuple[str, Bracket]], ax: Any = None, *, bound: tupl
                       xytext=(4, 0), textcoords="offset points")
     axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     highest = max([b.upper for _, b in rows] + ([bound[1].upper] if bound else []))
-    axes.set(xlabel=label, xlim=(0, max(1e-3, highest * 1.55)), ylim=(-0.9, len(rows) - 0.4))
+    axes.set(xlabel=label, xlim=(0, max(1e-3, highest * 1.55)), ylim=(-1.4, len(rows) - 0.4))
+    axes.legend(loc="lower right", ncols=2, frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     return axes

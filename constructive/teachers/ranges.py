@@ -30,7 +30,8 @@ def range_on_boxes(teacher: Teacher, low: Array, high: Array) -> tuple[Array, Ar
     network = teacher.to_network()
     plain, forms = interval_bounds(network, low, high), affine_bounds(network, low, high)
     bottom, top = np.maximum(plain[0], forms.lower), np.minimum(plain[1], forms.upper)
-    if teacher.target is not None and teacher.error is not None and teacher.error.evidence is not Evidence.SAMPLED:
+    known = teacher.error is not None and teacher.error.evidence is not Evidence.SAMPLED
+    if teacher.target is not None and teacher.error is not None and known and teacher.region is None:
         least, most = _through_target(teacher.target, teacher.error.upper, low, high)
         bottom[:, 0], top[:, 0] = np.maximum(bottom[:, 0], least), np.minimum(top[:, 0], most)
     if network.outputs == 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from constructive.domain import Region
 from constructive.evidence import Bracket
 from constructive.network import Network
 from constructive.targets import Target
@@ -15,33 +16,49 @@ from constructive.targets import Target
 Array = NDArray[np.float64]
 
 
+@dataclass(slots=True, eq=False)
+class Written:
+    """A network that is written out when it is asked for, once."""
+
+    write: Callable[[], Network]
+    kept: Network | None = None
+
+    def __call__(self) -> Network:
+        """Return the network."""
+        if self.kept is None:
+            self.kept = self.write()
+        return self.kept
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Teacher:
     """A network with its target, its stated uniform error, and its size by formula.
 
-    ``error`` brackets sup |teacher - target| on the target's box as the construction's theorem states it, None
-    without a target; ``nonzeros`` is the formula; ``evaluate`` an evaluation that does not run the network, equal
-    up to the stated gate error; ``statement`` says in words what the teacher is.
+    ``network``: the network, or how to write it out when it is needed. ``error`` brackets sup |teacher - target| on
+    the target's box as the construction's theorem states it, None without a target; it holds on ``region`` only
+    where one is given. ``nonzeros`` is the formula; ``evaluate`` an evaluation (n, d) -> (n, m) that does not run the
+    network, equal up to the stated gate error; ``statement`` says in words what the teacher is.
     """
 
-    network: Network
+    network: Network | Written
     statement: str
     nonzeros: int
     target: Target | None = None
     error: Bracket | None = None
     evaluate: Callable[[Array], Array] | None = None
+    region: Region | None = None
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the teacher's scores at x (..., d), shape (..., m)."""
         points = np.asarray(x, dtype=np.float64)
         if self.evaluate is None:
-            return np.asarray(self.network(points), dtype=np.float64)
-        rows = points.reshape(-1, self.network.inputs)
-        return self.evaluate(rows).reshape(*points.shape[:-1], self.network.outputs)
+            return np.asarray(self.to_network()(points), dtype=np.float64)
+        scores = self.evaluate(points.reshape(-1, points.shape[-1]))
+        return scores.reshape(*points.shape[:-1], scores.shape[1])
 
     def to_network(self) -> Network:
         """Return the teacher as a network."""
-        return self.network
+        return self.network() if isinstance(self.network, Written) else self.network
 
 
 def as_teacher(model: Teacher | Network) -> Teacher:

@@ -32,7 +32,7 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
 
 def construct(target: Target, order: int, cells: int) -> Network:
     """Return the partition teacher's network."""
-    return taylor_partition(target, order=order, cells=cells).network
+    return taylor_partition(target, order=order, cells=cells).to_network()
 
 
 def error(network: Network, instance: Instance) -> Bracket:

@@ -14,15 +14,15 @@ __version__ = "0.1.0"
 _HOME = {
     "separation": "constructive.students",
     "memorize": "constructive.students",
+    "taylor_cells": "constructive.teachers",
     "taylor_partition": "constructive.teachers",
-    "fit_affine": "constructive.teachers",
+    "fit_cells": "constructive.teachers",
     "certify": "constructive.certificates.training",
     "interval_bounds": "constructive.certificates.enclosure",
     "sup_error": "constructive.certificates.sup_error",
     "as_network": "constructive.interop",
     "robust_error": "constructive.risk",
     "verify": "constructive.verification",
-    "outward_boxes": "constructive.domain",
     "Network": "constructive.network",
     "Student": "constructive.students",
     "Recipe": "constructive.students",
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from constructive.certificates.enclosure import interval_bounds
     from constructive.certificates.sup_error import sup_error
     from constructive.certificates.training import certify
-    from constructive.domain import outward_boxes
     from constructive.evidence import Bracket, Evidence, Report, Verdict
     from constructive.interop import as_network
     from constructive.network import Network
@@ -66,7 +65,7 @@ if TYPE_CHECKING:
         memorize,
         separation,
     )
-    from constructive.teachers import Teacher, fit_affine, taylor_partition
+    from constructive.teachers import Teacher, fit_cells, taylor_cells, taylor_partition
     from constructive.verification import verify
 
 

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import constructive as con
+from constructive.domain import outward_boxes
 
 SEED = 20240117
 SIDE, RADIUS, DELTA, TEST = 16, 0.014, 0.006, 5_000
@@ -29,7 +30,7 @@ def main(out=None, seed=SEED):
     y, wrong = con.populations.flip_labels(population.truth(X), 0.1, rng)
 
     teacher = con.taylor_partition(target, order=3, cells=8)
-    error = con.sup_error(teacher.network, target, limit=teacher.error.upper)
+    error = con.sup_error(teacher.to_network(), target, limit=teacher.error.upper)
     student = con.memorize(X, y, radius=RADIUS, teacher=teacher)
     paper = con.memorize(X, y, radius=RADIUS, teacher=teacher, recipe="paper")
     neighbor = con.NearestNeighbor(X, y)
@@ -115,7 +116,7 @@ def widths(student, paper):
     """Return how wide plain interval propagation is on the training boxes of both networks."""
     rows = []
     for name, model in (("student", student), ("as published", paper)):
-        boxes = con.outward_boxes(model.X, model.radius)
+        boxes = outward_boxes(model.X, model.radius)
         low, high = con.interval_bounds(model.to_network(), *boxes)
         rows.append((name, float((high - low).min()), float(np.median(high - low)), float((high - low).max())))
     title = "Width of interval propagation on the training boxes"

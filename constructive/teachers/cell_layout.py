@@ -8,6 +8,7 @@ The network is a chain: what waits is carried as nonnegative units, one nonzero 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +43,28 @@ def cell_nonzeros(table: CellTable, levels: int) -> int:
     With N = K^d cells and M monomials, no coefficient being 0: 5 d (K - 1) + (5 + M) N - 7, for order 1 that is all;
     beyond, d (K - 1) + 7 d + M more, and the products: about 16 m (M - 1).
     """
-    d, n, read = table.dimension, table.cells.count**table.dimension, table.order > 1
-    total = int(np.count_nonzero(table.coefficients)) + _hat_nonzeros(n) + _index_nonzeros(table.cells, read)
-    if read:
-        total += table.coefficients.shape[1] + d + sum(part.nonzeros for part in _stages(table, levels))
-    elif table.amplitude is not None:
-        total += 1
-    return total + (0 if table.amplitude is None else 4)
+    zeros = table.coefficients.size - int(np.count_nonzero(table.coefficients))
+    price = cell_price(table.dimension, table.cells.count, table.order, levels, cut=table.amplitude is not None)
+    # with a cut the last bias is B - C, which may be 0
+    cancelled = table.order > 1 and table.amplitude == float(table.sizes()[0])
+    return price - zeros - int(cancelled)
+
+
+def cell_price(dimension: int, cells: int, order: int, levels: int, *, cut: bool = False) -> int:
+    """Return the nonzeros of a cell network in which no coefficient is 0: what it costs, before any data."""
+    d, n = dimension, cells**dimension
+    starts = [math.comb(d + degree - 1, d) for degree in range(order + 1)]  # monomials below each degree
+    total = starts[order] * n + _hat_nonzeros(n) + _index_nonzeros(d, cells, order > 1) + (4 if cut else 0)
+    if order == 1:
+        return total + int(cut)
+    total += starts[order] + d
+    read = 4 if levels == 1 else 6
+    for degree in range(order - 1, 0, -1):
+        count, waiting = starts[degree + 1] - starts[degree], starts[degree] + (d if degree > 1 else 0)
+        teeth = 10 + (14 if levels > 1 else 0) + 16 * max(levels - 2, 0)
+        total += (levels + 1) * waiting + (10 + teeth + read) * count
+        total += d + starts[degree - 1] + 2 * (starts[degree] - starts[degree - 1]) if degree > 1 else 2
+    return total
 
 
 def cell_maps(table: CellTable, levels: int) -> list[Map]:
@@ -89,7 +105,7 @@ def _index(cells: Cells, read: bool) -> list[Map]:
     kept = d if read else 0
     if k == 1:  # one cell: its hat is the constant 1
         weight = sparse.vstack([sparse.eye_array(kept, d), sparse.csr_array((1, d))])
-        return [Map(weight, np.concatenate([np.zeros(kept), np.ones(1)]), _index_nonzeros(cells, read) + 1)]
+        return [Map(weight, np.concatenate([np.zeros(kept), np.ones(1)]), _index_nonzeros(d, k, read) + 1)]
     steps = d * (k - 1)
     eye, each = sparse.eye_array(d), sparse.kron(sparse.eye_array(d), np.ones((k - 1, 1)))
     begin = sparse.vstack([sparse.eye_array(kept, d), -each])
@@ -117,10 +133,10 @@ def _index(cells: Cells, read: bool) -> list[Map]:
     return count
 
 
-def _index_nonzeros(cells: Cells, read: bool) -> int:
+def _index_nonzeros(d: int, cells: int, read: bool) -> int:
     """Return the nonzeros up to the index, and of v up to the hats where it is read."""
-    d, steps = cells.dimension, cells.dimension * (cells.count - 1)
-    if cells.count == 1:
+    steps = d * (cells - 1)
+    if cells == 1:
         return d if read else 0
     return 5 * steps + (steps + 6 * d if read else 0)
 

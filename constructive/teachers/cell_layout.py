@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -85,14 +86,18 @@ def cell_maps(table: CellTable, levels: int) -> list[Map]:
 
 
 def value_sizes(table: CellTable) -> Array:
-    """Return powers of two (M,) V >= |value| for the value of each monomial in Horner's rule: C + sum of children."""
+    """Return powers of two (M,) V >= |value| for the value of each monomial in Horner's rule: C + sum of children.
+
+    V > C where there are children, so that the bias 1 - C / V of the layout is never 0.
+    """
     sizes, out = table.sizes(), table.sizes()
     parents = horner(table.dimension, table.order - 1)
-    sums = sizes.copy()
-    for child in range(len(parents) - 1, 0, -1):
-        out[child] = power_of_two_above(float(sums[child]))
-        sums[parents[child][0]] += out[child]
-    out[0] = power_of_two_above(float(sums[0]))
+    sums = [Fraction(float(v)) for v in sizes]  # in doubles a small child would be lost beside C
+    for child in range(len(parents) - 1, -1, -1):
+        near = float(sums[child])
+        out[child] = power_of_two_above(near if near >= sums[child] else math.nextafter(near, math.inf))
+        if child:
+            sums[parents[child][0]] += Fraction(float(out[child]))
     return out
 
 

@@ -41,13 +41,13 @@ class Cells:
     slopes: Array
 
     @staticmethod
-    def of(count: int, dimension: int, width: float) -> Cells:
+    def of(count: int, dimension: int, width: float, who: str = "Cells") -> Cells:
         """Return the grid with bands of at most the given width; ValueError where a double cannot tell them apart."""
         rises = np.arange(1, count) / count
         ends = np.array([sum_below(a, width) for a in rises.tolist()])
         if not (ends > rises).all():
-            raise ValueError(f"taylor_cells: width={width!r} is lost in rounding beside thresholds near 1; pass "
-                             "a larger width")
+            raise ValueError(f"{who}: width={width!r} is lost in rounding beside thresholds near 1; pass "
+                             "a larger width, 2^-50 is enough")
         # the difference of doubles this close is exact, so that slope times it is at least 1 for a machine too
         pairs = zip(rises.tolist(), ends.tolist(), strict=True)
         slopes = np.array([slope_above(Fraction(b) - Fraction(a)) for a, b in pairs])
@@ -70,7 +70,7 @@ class Cells:
 
     def locate(self, points: Array) -> tuple[Array, Array]:
         """Return kappa (n, d), whole numbers off the bands, and s (n, d) in [-1, 1] for points of the cube."""
-        kappa = np.zeros(points.shape)
+        kappa: Array = np.zeros(points.shape)
         if self.count > 1:
             below = np.searchsorted(self.ends, points, side="right")
             following = np.minimum(below, self.count - 2)
@@ -101,8 +101,9 @@ class CellTable:
     def sizes(self) -> Array:
         """Return for each monomial the power of two (M,) >= its coefficients, none 2^-60 below the largest."""
         largest = np.abs(self.coefficients).max(axis=0)
-        top = power_of_two_above(float(largest.max()))
-        return np.array([max(power_of_two_above(v), top * 2.0**-60) for v in largest.tolist()])
+        # a column of zeros must not pass for one of size 1 beside columns of size 2^-40
+        least = max(power_of_two_above(max(float(largest.max()), 2.0**-900)) * 2.0**-60, 2.0**-900)
+        return np.array([power_of_two_above(max(v, least)) for v in largest.tolist()])
 
     def on_grid(self) -> CellTable:
         """Return the table with coefficients rounded to multiples of 2^-52 of their :meth:`sizes`: 1 + c is exact."""

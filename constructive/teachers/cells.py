@@ -23,6 +23,8 @@ from constructive.teachers.teacher import Teacher, Written
 Array = NDArray[np.float64]
 
 _LARGEST = 5_000_000
+_HIGHEST = 20
+"""Orders beyond this are refused: up to here factorials are exact doubles and powers stay in their range."""
 _UNIT = 2.0**-53
 _UP = 1.0 + 2.0**-40
 """Rounds a bound computed in a few operations safely upward."""
@@ -66,9 +68,9 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     2^-20 / K). On a band the value means nothing; an adversary who may move a point by delta reaches a band from a
     set of volume about d (K - 1) (2 delta + w): for robust claims use :func:`taylor_partition`, whose error is
     uniform. ``tolerance``: the total error, from which K (unless given) and the depth of the gates follow; without
-    it gates add at most 1/64 of the construction error.
+    it gates add at most 1/64 of the construction error, or what the stored numbers cost, if that is more.
 
-    Size: ``5 d (K - 1) + 6 K^d - 7`` nonzeros for r = 1 (less the coefficients that are 0); beyond,
+    Size: ``5 d (K - 1) + 6 K^d - 7`` nonzeros for r = 1 and K^d > 2 (less the coefficients that are 0); beyond,
     ``(5 + M) K^d + 6 d (K - 1)`` and about ``16 m (M - 1)`` for M = C(d + r - 1, d) monomials and gates of depth m:
     a constant times the number of coefficients. The index is an exact integer and the look-up of coefficients exact
     bit for bit in any order of summation; Horner's rule needs one product for each monomial but the first.
@@ -82,8 +84,8 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     True
     """
     who = "taylor_cells"
-    r = as_count(order, who, "order", at_least=1)
-    _check_target(target, who)
+    r = as_order(order, who)
+    _check_target(target, r, who)
     if cells is None and tolerance is None:
         raise ValueError(f"{who}: pass cells, or a tolerance from which they follow")
     goal = None if tolerance is None else as_number(tolerance, who, "tolerance", above=0.0)
@@ -91,13 +93,16 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     grid = make_cells(k, target.dimension, r, width, who)
     table, stored = taylor_table(target, r, grid)
     built = cell_bound(target, r, k)
-    room = built / 64 if goal is None else goal / _UP - built - stored
+    room = max(built / 64, stored) if goal is None else goal / _UP - built - stored
     levels = gate_levels(table, room)
     if levels is None:
+        remedy = "a larger tolerance" if goal is not None and stored > goal / 2 else "more cells or a larger tolerance"
         raise ValueError(f"{who}: tolerance={goal!r} cannot be met with cells={k}: construction {built:.4g} + "
-                         f"representation {stored:.2g} leave {room:.2g} for the gates; use more cells or a larger "
-                         "tolerance")
+                         f"representation {stored:.2g} leave {room:.2g} for the gates; use {remedy}")
     budget = ErrorBudget(built, gate_error(table, levels), stored, evaluation_error(table, levels))
+    if not math.isfinite(budget.total):
+        raise ValueError(f"{who}: target {target.name!r} leaves the error without a finite bound ({budget}); rescale "
+                         "it, or state its rounding")
     evidence = getattr(target, "evidence", Evidence.ENCLOSED)
     return Teacher(
         network=Written(lambda: cell_network(table, levels)), nonzeros=cell_nonzeros(table, levels), target=target,
@@ -107,18 +112,30 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     )
 
 
-def _check_target(target: Target, who: str) -> None:
+def as_order(value: object, who: str) -> int:
+    """Return the order r = degree + 1, 1 <= r <= 20."""
+    return as_count(value, who, "order", at_least=1, at_most=_HIGHEST)
+
+
+def _check_target(target: Target, r: int, who: str) -> None:
     if not isinstance(target, Target):
         raise TypeError(f"{who}: target must be a Target, got {type(target).__name__}; see constructive.targets")
     if (target.box.lower != 0).any() or (target.box.upper != 1).any():
-        raise ValueError(f"{who}: target {target.name!r} must live on the unit cube; rescale it")
+        raise ValueError(f"{who}: target {target.name!r} must live on the unit cube, its box is "
+                         f"{target.box.lower.tolist()} to {target.box.upper.tolist()}; use targets.rescaled")
+    for order in range(1, r + 1):
+        stated = target.bound(order)
+        if not 0 <= stated < math.inf:
+            raise ValueError(f"{who}: target {target.name!r} states bound({order}) = {stated!r}, which bounds none of "
+                             f"its derivatives of order {order}; use a lower order or a smoother target")
 
 
 def _cells_for(target: Target, r: int, goal: float) -> int:
     """Return the least K whose construction error is at most 31/32 of the goal; the rest is for the gates."""
     unit = cell_bound(target, r, 1)
     k = max(1, math.ceil(min(unit / goal, 1e30) ** (1 / r)))
-    while cell_bound(target, r, k) > goal * 31 / 32:
+    # thresholds are rounded, so that not every goal can be met; what is too large is refused by its size
+    while k <= _LARGEST and cell_bound(target, r, k) > goal * 31 / 32:
         k += max(1, k // 64)
     return k
 
@@ -127,11 +144,12 @@ def make_cells(count: int, dimension: int, order: int, width: float | None, who:
     """Return the grid; ValueError for bands that do not fit or a table that is too large."""
     coefficients = count**dimension * math.comb(dimension + order - 1, dimension)
     if coefficients > _LARGEST:
-        raise ValueError(f"{who}: cells={count} in dimension {dimension} with order={order} needs {coefficients:,} "
+        needs = f"{coefficients:,}" if coefficients < 10**18 else f"about 10^{math.log10(coefficients):.0f}"
+        raise ValueError(f"{who}: cells={count} in dimension {dimension} with order={order} needs {needs} "
                          f"coefficients, more than {_LARGEST:,}; use fewer cells, a larger tolerance or a lower order")
     usual = 2.0 ** -(20 + math.ceil(math.log2(count)))
     wide = usual if width is None else as_number(width, who, "width", above=0.0, at_most=0.5 / count)
-    return Cells.of(count, dimension, wide)
+    return Cells.of(count, dimension, wide, who)
 
 
 def taylor_table(target: Target, order: int, cells: Cells) -> tuple[CellTable, float]:
@@ -147,17 +165,31 @@ def taylor_table(target: Target, order: int, cells: Cells) -> tuple[CellTable, f
     for alpha in monomials(d, order - 1):
         total = sum(alpha)
         scale = 1.0 / (math.prod(math.factorial(a) for a in alpha) * (2.0 * k) ** total)
-        columns.append(target.derivative(alpha, centers) * scale)
-        size = target.bound(total) if total else 1.0
-        error += (target.rounding * size + _UNIT * (d * target.bound(total + 1) + 4 * (size if total else 0.0))) * scale
+        columns.append(_derivative(target, alpha, centers) * scale)
+        size = target.bound(total) if total else 0.0
+        error += (target.derivative_rounding(total) + _UNIT * (d * target.bound(total + 1) + 8 * size)) * scale
     table = CellTable(cells, order, np.stack(columns, axis=1)).on_grid()
-    if not np.isfinite(table.coefficients).all():
-        raise ValueError(f"taylor_cells: target {target.name!r} has values or derivatives that are not finite at "
-                         "centers of cells; bound it away from its poles")
-    sizes = table.sizes()
+    sizes, values = table.sizes(), value_sizes(table)
     degrees = np.array([sum(alpha) for alpha in monomials(d, order - 1)])
-    error += float((sizes * (2.0**-53 + degrees * 4 * k * _UNIT)).sum())
+    # s is off by 3 K 2^-52, and gates see it beyond [-1, 1] by as much: each then errs by that times its value
+    error += float((sizes * (2.0**-53 + degrees * 4 * k * _UNIT)).sum() + values[1:].sum() * k * _UNIT)
     return table, error * _UP
+
+
+def _derivative(target: Target, alpha: tuple[int, ...], points: Array) -> Array:
+    """Return the target's derivative at points (n, d), all of it finite and within 2^900."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        values = np.asarray(target.derivative(alpha, points), dtype=np.float64)
+    if values.shape != points.shape[:1]:
+        raise ValueError(f"taylor_cells: target {target.name!r} returned derivatives {alpha} of shape {values.shape} "
+                         f"for points {points.shape}; its derivative must return shape {points.shape[:1]}")
+    wrong = np.flatnonzero(~(np.abs(values) <= 2.0**900))
+    if wrong.size:
+        i = int(wrong[0])
+        raise ValueError(f"taylor_cells: target {target.name!r} has the derivative {alpha} = {values[i].item()!r} at "
+                         f"{points[i].tolist()}, not a finite number up to 2^900; rescale it, or bound it away from "
+                         "its poles")
+    return values
 
 
 def gate_error(table: CellTable, levels: int) -> float:

@@ -17,7 +17,7 @@ from constructive._checks import as_count, as_number, as_points
 from constructive.labels import clean_labels
 from constructive.teachers.cell_layout import cell_network, cell_nonzeros
 from constructive.teachers.cell_table import CellTable, monomials
-from constructive.teachers.cells import gate_error, gate_levels, make_cells
+from constructive.teachers.cells import as_order, gate_error, gate_levels, make_cells
 from constructive.teachers.teacher import Teacher, Written
 
 Array = NDArray[np.float64]
@@ -31,7 +31,8 @@ def fit_cells(X: ArrayLike, y: Any, *, order: int, cells: int, amplitude: float 
     """Return polynomials of degree r - 1, r = order, fitted on each of K^d cells of the unit cube, cut off at +-B.
 
     X (n, d) in the unit cube; y (n,) real labels, or two classes, told as -1 and +1. ``amplitude`` B (default: the
-    labels' bound, a power of two); ``tolerance`` for the product gates (default: B / (64 K^r)). A cell falls back to a
+    labels' bound, a power of two); ``tolerance`` for the product gates (default: B / (64 K^r)). Cells are closed on the
+    right: a point on a threshold, or on the band behind it, counts for the cell below. A cell falls back to a
     lower degree where its points do not determine the fit (fewer than monomials, or nearly dependent); an empty one
     is 0. With K ~ n^(1 / (2r + d)) and a target in C^r the expected squared error is O(n^(-2r / (2r + d))) up to
     logarithms; on the bands between cells (see :func:`taylor_cells`) only |T| <= B holds.
@@ -49,20 +50,26 @@ def fit_cells(X: ArrayLike, y: Any, *, order: int, cells: int, amplitude: float 
     points = as_points(X, who)
     labels = clean_labels(y, points.shape[0], who=who, task=None)
     if labels.outputs > 1:
-        raise ValueError(f"{who}: y has {labels.words}; fit one teacher for each class")
-    r = as_count(order, who, "order", at_least=1)
+        raise ValueError(f"{who}: y has {labels.words}; fit one teacher for each class, or pass floating labels if "
+                         "they are real values")
+    r = as_order(order, who)
     k = as_count(cells, who, "cells", at_least=1)
     outside = ((points < 0) | (points > 1)).any(axis=1)
     if outside.any():
         i = int(np.argmax(outside))
         raise ValueError(f"{who}: X[{i}] = {points[i].tolist()} is not in the unit cube; rescale the data to [0, 1]")
-    bound = labels.bound if amplitude is None else as_number(amplitude, who, "amplitude", above=0.0)
+    bound = labels.bound if amplitude is None else as_number(amplitude, who, "amplitude", above=0.0, at_most=2.0**1000)
+    if labels.bound > 2.0**900:
+        raise ValueError(f"{who}: labels reach {labels.bound!r}, more than 2^900; rescale y")
     grid = make_cells(k, points.shape[1], r, width, who)
-    kappa, s = grid.locate(points)
-    index = np.floor(kappa).astype(np.int64) @ (k ** np.arange(points.shape[1]))
+    own = np.floor(grid.locate(points)[0])  # a point on a threshold, or on its band, belongs to the cell below
+    s = 2 * k * (points - own / k) - 1.0
+    index = own.astype(np.int64) @ (k ** np.arange(points.shape[1]))
     fitted, lowered = _fit(index, s, labels.scores, k ** points.shape[1], r)
     table = CellTable(grid, r, fitted, bound).on_grid()
-    goal = bound / (64 * k**r) if tolerance is None else as_number(tolerance, who, "tolerance", above=0.0)
+    # beyond 24 levels gates are finer than doubles
+    goal = (max(bound / (64 * k**r), gate_error(table, 24)) if tolerance is None
+            else as_number(tolerance, who, "tolerance", above=0.0))
     levels = gate_levels(table, goal)
     if levels is None:
         raise ValueError(f"{who}: tolerance={goal!r} cannot be met by gates of depth 48, the fitted coefficients reach "

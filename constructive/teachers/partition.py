@@ -1,220 +1,198 @@
 """Local polynomials glued by hats: a smooth target as a ReLU network with a proved uniform error.
 
-``T = sum over nodes k in {0..K}^d of prod_j hat(K x_j - k_j) q_k(x)`` with q_k a *modified* Taylor piece: degree
-r - 2, coefficients damped by ``1 - |alpha| / (r - 1)``. It keeps the order r with fewer coefficients than the plain
-Taylor piece of degree r - 1, since neighboring pieces correct each other.
-
-Layout: in each coordinate the hats, and for order 3 the bubbles ``s (1 - s)`` of each cell, are shared; in the last
-coordinate they are combined linearly for every choice of features in the others, so that coefficients cost one
-nonzero each; then one product gate for each feature folds in one coordinate after the other. A gate with a factor
-0 returns 0, so only the features that are alive at a point contribute gate error. All products of nodes by nodes
-would need (K+1)^d gates; this needs about (3K)^(d-1) at most.
-Source: arXiv:2401.13624 and arXiv:1610.01145 for the partition of unity; modified pieces and layout are ours.
+Data flow: target -> Taylor pieces at the (K + 1)^d nodes -> a table over features of one coordinate each
+(partition_table) -> the depth of the gates from the error that is wanted (partition_gates) -> network
+(partition_layout) with its size by formula (partition_size). The constants and their proof: partition_bound.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from constructive._checks import as_count, as_number
 from constructive.evidence import Bracket
-from constructive.network import Network
 from constructive.targets import Target
-from constructive.teachers.gates import Stack
-from constructive.teachers.teacher import Teacher
+from constructive.targets.target import shifted
+from constructive.teachers.partition_bound import UP, taylor_bound
+from constructive.teachers.partition_gates import MOST_LEVELS, follow_folds
+from constructive.teachers.partition_layout import partition_network
+from constructive.teachers.partition_size import partition_nonzeros
+from constructive.teachers.partition_table import (
+    Grid,
+    evaluate_table,
+    into_features,
+    node_coefficients,
+    piece_degree,
+    piece_scale,
+)
+from constructive.teachers.teacher import Teacher, Written
 
 Array = NDArray[np.float64]
 
-_LARGEST = 5_000_000
-_DAMPED = {1: 0.5, 2: 0.25, 3: 0.0625}
-"""kappa_r c_r for orders 1, 2, 3: c_r = max_s (1-s) s^r + s (1-s)^r = 1/2, 1/4, 1/8; kappa_r = 1, 1, 1/2.
+__all__ = ["PartitionBudget", "taylor_bound", "taylor_partition"]
 
-Proof that kappa_r = 1 / (r - 1), p = r - 1 >= 1. Read the hats at x as the law of a random node x - h with E h = 0 and
-let g(t) = f(x - t h). The piece of the node is ``sum_{j < p} (1 - j/p) (-1)^j g^(j)(1) / j!``; expand each derivative
-round t = 0 with integral remainder. The terms g^(j)(0), 2 <= j <= p, cancel, g'(0) has mean 0, and the remainder is
-``int_0^1 k(t) g^(r)(t) dt`` with ``k(t) = (-1)^(p-1) (1 - t) t^(p-1) / p!``, whose absolute integral is 1 / (p r!).
-Finally |g^(r)| <= F_r |h|_1^r, and E |h|_1^r <= c_r (d/K)^r by Minkowski's inequality over coordinates. In one
-dimension it is attained: by x^2 / 2, and by |x - 1/2|^3 / 6 with K = 1. Order 1 apart: E |h|_1 <= d / (2K).
-"""
+_LARGEST = 5_000_000
+_UNIT = 2.0**-53
+_USUAL = 8
+"""Depth of gates that a size is named for before the depth is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PartitionError:
-    """The stated uniform error: Taylor remainder, product and square gates, and stored coefficients."""
+class PartitionBudget:
+    """Where the error of a partition teacher comes from, each part a proved bound on the unit cube.
 
-    taylor: float
+    ``construction``: glued polynomials against the target; ``gates``: the network's products and masks against true
+    ones; ``representation``: computed coefficients and rounded nodes. Evaluation, the rounding while the network runs,
+    is no part of it: this is about the real network with the stored weights.
+    """
+
+    construction: float
     gates: float
-    stored: float
+    representation: float
 
     @property
     def total(self) -> float:
-        """The sum, rounded upward."""
-        return (self.taylor + self.gates + self.stored) * (1 + 2.0**-40)
+        """The real network against the target: the sum, rounded upward."""
+        return (self.construction + self.gates + self.representation) * UP
 
-
-def taylor_bound(target: Target, order: int, cells: int) -> float:
-    """Return ``kappa_r c_r (d / K)^r F_r / r!``, the construction error of the exact glued polynomials."""
-    rate = (target.dimension / cells) ** order * target.bound(order) / math.factorial(order)
-    return _DAMPED[order] * rate * (1 + 2.0**-40)
+    def __str__(self) -> str:
+        return (f"construction {self.construction:.4g} + gates {self.gates:.2g} + representation "
+                f"{self.representation:.1g}, evaluation not included")
 
 
 def taylor_partition(target: Target, *, order: int, cells: int | None = None, tolerance: float | None = None,
-                     levels: int | None = None) -> Teacher:
-    """Return a teacher within a proved uniform distance of the target on the unit cube.
+                     levels: int | None = None, pieces: str = "modified") -> Teacher:
+    """Return a teacher within a proved uniform distance of the target on the unit cube: no bands, no exceptions.
 
-    ``order`` r in {1, 2, 3}; ``cells`` K >= 1 in each direction, or ``tolerance`` for the total error, from which K
-    is chosen; ``levels`` m of the gates (default: gate error at most 1/20 of the Taylor error).
-    Error: ``kappa_r c_r (d/K)^r F_r / r!`` plus gates: with delta = 4^-(m+1) and S the scale of the folded values,
-    each fold adds at most 2 S delta (order 3: 4 S delta, and a factor 5/4 on what was there); stated in ``error``.
-    Size: (K+1)^d coefficients (order 3: about (d + 1) K^d) plus gates of about 16 m nonzeros.
-    Raises ValueError for a target off the unit cube, orders beyond 3, both or neither of cells and tolerance, or a
-    size above 5 million nonzeros, which is named.
+    ``order`` r >= 1; ``cells`` K >= 1 in each direction, or ``tolerance`` for the total error, from which K follows;
+    ``levels`` m, the depth of gates (default: they add at most 1/20 of the construction error, or what the tolerance
+    leaves). ``pieces``: "modified" ones of degree r - 2, or "full" Taylor pieces of degree r - 1, of the same order
+    with more coefficients and a bound r - 1 times larger.
+    Error: ``c_r (d/K)^r F_r / r!``, divided by r - 1 for modified pieces of order r >= 2, with
+    ``c_r = max (1-s) s^r + s (1-s)^r`` = 1/2, 1/4, 1/8, 1/12, ..., plus gates and representation; all in ``error`` and
+    ``statement``. Outside the cube it continues with the value at the nearest point of the cube.
+    Size, exactly, in ``nonzeros``: one for each of at most (K + 1)^d C(d + q, d) coefficients, q the degree of the
+    pieces, 4 for each choice of features in d - 1 coordinates, and product gates of about 16 m, whose number does not
+    depend on K. Depth about (q + d) m + log2 K. Weights up to 4^(m+3).
+    Raises TypeError or ValueError for a target off the unit cube or without derivatives of that order, both or neither
+    of cells and tolerance, a tolerance that cannot be met, or a size above 5 million nonzeros, which is named.
+    Source: arXiv:2401.13624 and arXiv:1610.01145 for the partition of unity; modified pieces, masks, layout are ours.
+
+    >>> from constructive.targets import cosine_product
+    >>> teacher = taylor_partition(cosine_product([2.0, 1.0]), order=4, cells=4)
+    >>> teacher.error.upper < 2.0**4 * (2 / 4) ** 4 / (12 * 3 * 24) * 1.06
+    True
     """
     who = "taylor_partition"
     r = as_count(order, who, "order", at_least=1)
-    if r > 3:
-        raise ValueError(f"{who}: order={r} is not available in this version; choose 1, 2 or 3")
+    if pieces not in ("modified", "full"):
+        raise ValueError(f"{who}: pieces={pieces!r} must be 'modified' or 'full'")
+    _check_target(target, r, who)
+    if (cells is None) == (tolerance is None):
+        raise ValueError(f"{who}: pass exactly one of cells and tolerance")
+    depth = None if levels is None else as_count(levels, who, "levels", at_least=1, at_most=MOST_LEVELS)
+    goal = None if tolerance is None else as_number(tolerance, who, "tolerance", above=0.0)
+    k = as_count(cells, who, "cells", at_least=1) if goal is None else _cells_for(target, r, goal, pieces)
+    grid = Grid(k, target.dimension, piece_degree(r, pieces))
+    _check_size(grid, depth, who)
+    table, stored = partition_table(target, grid, pieces)
+    built = taylor_bound(target, r, k, pieces)
+    room = max(built / 20, 1e-13) if goal is None else goal / UP - built - stored
+    m = depth or gate_levels(table, grid, room)
+    folds = follow_folds(table, grid, m)
+    budget = PartitionBudget(built, folds.error, stored)
+    if goal is not None and budget.total > goal:
+        raise ValueError(f"{who}: tolerance={tolerance!r} cannot be met with cells={k} and gates of depth {m}, the "
+                         f"proved error is {budget.total:.4g} ({budget}); raise levels or tolerance")
+    nonzeros = partition_nonzeros(grid, m, int(np.count_nonzero(table)))
+    if nonzeros > _LARGEST:
+        raise ValueError(_too_large(grid, nonzeros, who))
+    kind = f"modified Taylor pieces of order {r}" if pieces == "modified" else f"Taylor pieces of degree {r - 1}"
+    return Teacher(
+        network=Written(lambda: partition_network(table, grid, m, folds.scales)), nonzeros=nonzeros, target=target,
+        statement=f"{kind} on {k}^{grid.dimension} cells, gates of depth {m}: error <= {budget.total:.4g} = {budget}",
+        error=Bracket(0.0, budget.total, target.evidence), evaluate=_structured(table, grid),
+    )
+
+
+def _structured(table: Array, grid: Grid) -> Callable[[Array], Array]:
+    """Return the evaluation (n, d) -> (n, 1) of the glued polynomials, in blocks of points."""
+    def evaluate(X: Array) -> Array:
+        if X.shape[1] != grid.dimension:
+            raise ValueError(f"teacher: x has {X.shape[1]} coordinates, expected {grid.dimension}")
+        parts = [evaluate_table(table, grid, X[start:start + 8192]) for start in range(0, X.shape[0], 8192)]
+        return np.concatenate([np.zeros(0), *parts])[:, None]
+    return evaluate
+
+
+def _check_target(target: Target, r: int, who: str) -> None:
     if not isinstance(target, Target):
         raise TypeError(f"{who}: target must be a Target, got {type(target).__name__}; see constructive.targets")
     if (target.box.lower != 0).any() or (target.box.upper != 1).any():
         raise ValueError(f"{who}: target {target.name!r} must live on the unit cube; rescale it")
-    if (cells is None) == (tolerance is None):
-        raise ValueError(f"{who}: pass exactly one of cells and tolerance")
-    k = as_count(cells, who, "cells", at_least=1) if cells is not None else _cells(target, r, tolerance, who)
-    d = target.dimension
-    features = k + 1 if r < 3 else 2 * k + 1
-    rough = features**d + 100 * features ** (d - 1)
-    if rough > _LARGEST:
-        raise ValueError(f"{who}: cells={k} in dimension {d} needs about {rough:,} nonzeros, more than "
-                         f"{_LARGEST:,}; use fewer cells, a larger tolerance or a lower order")
-    table = coefficient_table(target, r, k)
-    goal = taylor_bound(target, r, k)
-    m = as_count(levels, who, "levels", at_least=1) if levels is not None else _levels(table, goal, r, d)
-    stack, scale = _assemble(table, r, k, d, m)
-    error = PartitionError(goal, gate_error(table, r, d, m), _stored(target, r, k, scale))
-    if tolerance is not None and error.total > float(tolerance):
-        raise ValueError(f"{who}: tolerance={tolerance!r} cannot be met, the proved error is {error.total:.4g} "
-                         f"(gates {error.gates:.2g}, stored numbers {error.stored:.2g}); raise levels or tolerance")
-    return Teacher(
-        network=Network(stack.layers()), nonzeros=stack.nonzeros, target=target,
-        statement=f"modified Taylor pieces of order {r} on {k}^{d} cells, gates of depth {m}: "
-                  f"error <= {error.total:.4g} = Taylor {error.taylor:.4g} + gates {error.gates:.4g} + stored",
-        error=Bracket(0.0, error.total), evaluate=lambda X: _evaluate(table, r, k, X)[:, None],
-    )
+    if r > target.order:
+        raise ValueError(f"{who}: order={r} needs derivatives that target {target.name!r} does not have; choose an "
+                         f"order <= {target.order}")
 
 
-def _cells(target: Target, r: int, tolerance: float | None, who: str) -> int:
-    goal = as_number(tolerance, who, "tolerance", above=0.0)
-    unit = taylor_bound(target, r, 1)
+def _check_size(grid: Grid, levels: int | None, who: str) -> None:
+    """Refuse what is too large before anything is allocated; the count of a full table costs no more than a formula."""
+    least = max(grid.cells ** grid.dimension * math.comb(grid.dimension + grid.degree, grid.degree),
+                (grid.cells + 1) ** grid.dimension)
+    size = least if least > 20 * _LARGEST else partition_nonzeros(grid, levels or _USUAL, grid.coefficients)
+    if size > _LARGEST:
+        raise ValueError(_too_large(grid, size, who))
+    held = ((grid.degree + 1) * (grid.cells + 1)) ** grid.dimension
+    if held > 20 * _LARGEST:
+        raise ValueError(f"{who}: cells={grid.cells} in dimension {grid.dimension} with pieces of degree {grid.degree} "
+                         f"needs a table of {held:,} numbers, more than {20 * _LARGEST:,}; use fewer cells or a lower "
+                         "order")
+
+
+def _too_large(grid: Grid, size: int, who: str) -> str:
+    return (f"{who}: cells={grid.cells} in dimension {grid.dimension} with pieces of degree {grid.degree} needs about "
+            f"{size:,} nonzeros, more than {_LARGEST:,}; use fewer cells, a larger tolerance or a lower order")
+
+
+def _cells_for(target: Target, r: int, goal: float, pieces: str) -> int:
+    """Return the least K whose construction error is at most 31/32 of the goal; the rest is for the gates."""
+    share = goal * 31 / 32
     # beyond this ratio the size is refused anyway
-    return max(1, math.ceil(min(unit / goal * 1.1, 1e30) ** (1 / r)))
+    k = max(1, math.ceil(min(taylor_bound(target, r, 1, pieces) / share, 1e30) ** (1 / r) * (1 - 2.0**-40)))
+    while k < 1e15 and taylor_bound(target, r, k, pieces) > share:
+        k += 1
+    return k
 
 
-def _levels(table: Array, goal: float, r: int, d: int) -> int:
-    """Return the least depth whose gate error is at most a twentieth of the Taylor error (at most 24)."""
-    m = 1
-    while m < 24 and gate_error(table, r, d, m) > max(goal / 20, 1e-13):
-        m += 1
-    return m
+def partition_table(target: Target, grid: Grid, pieces: str) -> tuple[Array, float]:
+    """Return the table of glued Taylor pieces over features, and the error of what is stored in it.
 
-
-def _stored(target: Target, r: int, k: int, scale: float) -> float:
-    """Return a bound on what the stored numbers change: computed coefficients, nodes k/K rounded to doubles.
-
-    Hats sum to 1, so errors of values count once. A slope is off by ``rounding F_1 + u d F_2`` and 2 u F_1 more from
-    its division by 2 K, which bubbles, together at most 1/4 for two slopes, turn into half of it for each coordinate.
-    The weights made of the coefficients are exact: scales are powers of two. The last term is for the evaluation.
+    The error counts: values and derivatives as the target computes them; nodes k / K rounded to doubles; products and
+    sums on the way into the table, each term meeting at most 2 + d (2 q + 1) roundings. A coefficient of
+    (K x - k)^alpha reaches the sum through hats times |K x - k|^alpha, at most 1/2 in every coordinate with
+    alpha_j > 0. The weights made of the table are exact: scales are powers of two.
     """
-    d, unit = target.dimension, 2.0**-53
-    error = target.rounding + unit * target.lipschitz
-    if r == 3:
-        slope = target.rounding * target.bound(1) + unit * (d * target.bound(2) + 4 * target.bound(1))
-        error += d * slope / (4 * k)
-    return error + 64 * (d + 2) * scale * unit
+    d, error = grid.dimension, 0.0
+    off = 0.0 if grid.cells & (grid.cells - 1) == 0 else _UNIT  # how far a coordinate of a node may be from k / K
+    for alpha in grid.degrees(d):
+        total, spread = sum(alpha), sum(a > 0 for a in alpha)
+        moved = shifted(target, total, d * off) if total else target.lipschitz * off
+        noise = target.derivative_rounding(total) + (moved if off else 0.0)
+        error += noise * piece_scale(alpha, grid, pieces) / 2.0**spread
+    coefficients = node_coefficients(target, grid, pieces)
+    table = into_features(coefficients, grid)
+    if grid.degree:
+        sizes = into_features(coefficients, grid, absolute=True)
+        error += (3 + d * (2 * grid.degree + 1)) * _UNIT * follow_folds(sizes, grid, MOST_LEVELS).reach
+    return table, error * UP
 
 
-def coefficient_table(target: Target, r: int, k: int) -> Array:
-    """Return coefficients over features of each coordinate, shape (features,) * d.
+def gate_levels(table: Array, grid: Grid, room: float) -> int:
+    """Return the least depth of gates whose error fits in the room, at most 24."""
+    return next((m for m in range(1, MOST_LEVELS) if follow_folds(table, grid, m).error <= room), MOST_LEVELS)
 
-    Features 0..K are the hats; for order 3, K+1..2K are the bubbles b_i(s) = s (1 - s) of cell i, and the slope
-    feature hat(u) u of node k is b_k - b_{k-1}. Damped slopes: D_j f / (2 K).
-    """
-    d = target.dimension
-    nodes = np.stack(np.meshgrid(*[np.arange(k + 1) / k] * d, indexing="ij"), axis=-1).reshape(-1, d)
-    shape = (k + 1,) * d
-    values = target.values(nodes).reshape(shape)
-    if r < 3:
-        return values
-    table = np.zeros((2 * k + 1,) * d)
-    hats = (slice(0, k + 1),) * d
-    table[hats] = values
-    for j in range(d):
-        alpha = tuple(int(i == j) for i in range(d))
-        slopes = target.derivative(alpha, nodes).reshape(shape) / (2 * k)
-        place = list(hats)
-        place[j] = slice(k + 1, 2 * k + 1)
-        table[tuple(place)] = -np.diff(slopes, axis=j)  # bubble i gets slope_i - slope_{i+1}
-    return table
-
-
-def _scale(table: Array) -> float:
-    """Return a power of two >= every combination of the last coordinate's features (hats sum to 1, bubble <= 1/4)."""
-    largest = float(np.abs(table).max()) * 1.25
-    return 2.0 ** math.ceil(math.log2(largest)) if largest > 0 else 1.0
-
-
-def gate_error(table: Array, r: int, d: int, m: int) -> float:
-    """Return the proved bound on the gates' contribution; see :func:`taylor_partition`."""
-    delta = 4.0 ** -(m + 1)
-    scale = _scale(table)
-    error = scale * delta if r == 3 else 0.0  # the last coordinate's bubble is off by at most delta
-    for _ in range(d - 1):
-        error = error + 2 * scale * delta + (2 * scale * delta + error / 4 if r == 3 else 0.0)
-        scale *= 2
-    return error * (1 + 2.0**-40)
-
-
-def _assemble(table: Array, r: int, k: int, d: int, m: int) -> tuple[Stack, float]:
-    """Return the layers and the final scale."""
-    stack = Stack.ramps(d, k)
-    stack.features(r == 3, k, d, m)
-    n = table.shape[0]
-    scale = _scale(table)
-    rows = table.reshape(-1, n) / scale
-    if d == 1:
-        stack.read_out(sparse.csr_array(rows * scale), np.zeros(1))
-        return stack, scale
-    stack.combine(rows, n, d)
-    for left in range(d - 1, 0, -1):  # fold coordinate number left - 1 into the values
-        stack.fold(n, left, m, last=left == 1, scale=scale)
-        scale *= 2
-    return stack, scale
-
-
-def _evaluate(table: Array, r: int, k: int, X: Array) -> Array:
-    """Return the exact glued polynomials at X (n, d), no gates: the values that the network approximates."""
-    n, d = X.shape
-    weights, indices = [], []
-    for j in range(d):
-        t = X[:, j] * k
-        cell = np.clip(np.floor(t), 0, k - 1).astype(int)
-        s = t - cell
-        hats = np.maximum(np.stack([1 - np.abs(s), 1 - np.abs(s - 1)], axis=1), 0.0)
-        w, i = [hats], [np.stack([cell, cell + 1], axis=1)]
-        if r == 3:
-            p = np.clip(s, 0.0, 1.0)
-            w.append((p * (1 - p))[:, None])
-            i.append((k + 1 + cell)[:, None])
-        weights.append(np.concatenate(w, axis=1))
-        indices.append(np.concatenate(i, axis=1))
-    total = np.zeros(n)
-    for choice in itertools.product(*[range(w.shape[1]) for w in weights]):
-        factor = np.prod([w[:, c] for w, c in zip(weights, choice, strict=True)], axis=0)
-        total += factor * table[tuple(i[:, c] for i, c in zip(indices, choice, strict=True))]
-    return total

@@ -75,7 +75,7 @@ class Cells:
             below = np.searchsorted(self.ends, points, side="right")
             following = np.minimum(below, self.count - 2)
             rest = np.maximum(self.ends[following] - points, 0.0) * self.slopes[following]
-            partial = np.where(below < self.count - 1, np.maximum(1.0 - rest, 0.0), 0.0)
+            partial: Array = np.where(below < self.count - 1, np.maximum(1.0 - rest, 0.0), 0.0)
             kappa = below + partial
         return kappa, 2 * self.count * np.maximum(points - kappa / self.count, 0.0) - 1.0
 

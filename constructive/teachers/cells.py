@@ -167,13 +167,18 @@ def taylor_table(target: Target, order: int, cells: Cells) -> tuple[CellTable, f
         scale = 1.0 / (math.prod(math.factorial(a) for a in alpha) * (2.0 * k) ** total)
         columns.append(_derivative(target, alpha, centers) * scale)
         size = target.bound(total) if total else 0.0
-        error += (target.derivative_rounding(total) + _UNIT * (d * target.bound(total + 1) + 8 * size)) * scale
+        error += (_rounding(target, total) + _UNIT * (d * target.bound(total + 1) + 8 * size)) * scale
     table = CellTable(cells, order, np.stack(columns, axis=1)).on_grid()
     sizes, values = table.sizes(), value_sizes(table)
     degrees = np.array([sum(alpha) for alpha in monomials(d, order - 1)])
     # s is off by 3 K 2^-52, and gates see it beyond [-1, 1] by as much: each then errs by that times its value
     error += float((sizes * (2.0**-53 + degrees * 4 * k * _UNIT)).sum() + values[1:].sum() * k * _UNIT)
     return table, error * _UP
+
+
+def _rounding(target: Target, r: int) -> float:
+    """Return the target's bound on what it computes wrong, the one for this order alone where it states one."""
+    return target.derivative_rounding(r) if r or target.noise is None else target.noise(0)
 
 
 def _derivative(target: Target, alpha: tuple[int, ...], points: Array) -> Array:

@@ -77,7 +77,7 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     ``c_r = max (1-s) s^r + s (1-s)^r`` = 1/2, 1/4, 1/8, 1/12, ..., plus gates and representation; all in ``error`` and
     ``statement``. Outside the cube it continues with the value at the nearest point of the cube.
     Size, exactly, in ``nonzeros``: one for each of at most (K + 1)^d C(d + q, d) coefficients, q the degree of the
-    pieces, 4 for each choice of features in d - 1 coordinates, and product gates of about 16 m, whose number does not
+    pieces, 4 for each choice of features in d - 1 coordinates, and product gates of about 20 m, whose number does not
     depend on K. Depth about (q + d) m + log2 K. Weights up to 4^(m+3).
     Raises TypeError or ValueError for a target off the unit cube or without derivatives of that order, both or neither
     of cells and tolerance, a tolerance that cannot be met, or a size above 5 million nonzeros, which is named.

@@ -87,33 +87,45 @@ def _waves(state: dict[str, Form], coordinates: int | None = None) -> dict[str, 
 def _wave(wires: Wires, grid: Grid, levels: int) -> dict[str, Form]:
     """Push the layers of z and the bubbles; return the forms ahead = K x >= 0 (unclipped), z, b1, .., bq, d rows each.
 
-    K x clipped to [0, K] is folded at 2^(L-1), .., 2, 1, where 2^L >= K: y -> y - 2 relu(y - c) keeps the distance to
-    the even integers, and leaves it in the end.
+    K x clipped to [0, K] is folded at 2^(L-1), .., 4, 2, where 2^L >= K: y -> |y - c| keeps the distance to the even
+    integers, and 1 - |y - 1| is that distance in the end. Folds and teeth are made of relu(y - c) and relu(c - y):
+    one of them is 0 exactly, so that bounds over boxes are not widened by a difference of two large slopes.
     """
-    k = grid.cells
+    k, x = grid.cells, float(grid.cells) * wires.inputs
     centers = [2**i for i in range((k - 1).bit_length() - 1, -1, -1)]
-    x = float(k) * wires.inputs
-    first = {"above": x.shift(-float(centers[0]))} if centers else {}
+    first = {"over": x.shift(-float(centers[0]))} if centers else {}
     state = wires.push({"ahead": x, "beyond": x.shift(-float(k))} | first)
     y = state["ahead"] - state["beyond"]
-    if centers:  # relu(clip - c) = relu(x - c) - relu(x - K)
-        y = y - 2.0 * (state["above"] - state["beyond"])
+    if centers:  # |clip - c| = c - clip + 2 relu(clip - c), where relu(clip - c) = relu(x - c) - relu(x - K)
+        y = (2.0 * (state["over"] - state["beyond"]) - y).shift(float(centers[0]))
     for center in centers[1:]:
-        state = wires.push({"ahead": state["ahead"], "y": y, "above": y.shift(-float(center))})
-        y = state["y"] - 2.0 * state["above"]
-    state = wires.push({"ahead": state["ahead"], "z": y, "upper": y.shift(-0.5)})
-    tooth = 2.0 * state["z"] - 4.0 * state["upper"]
-    bubble, kept = tooth, {name: state[name] for name in ("ahead", "z")}
+        state = wires.push({"ahead": state["ahead"]} | _sides(y, float(center)))
+        y = state["over"] + state["under"]
+    z = (-y).shift(1.0) if centers else y
+    used = {"z": z} if grid.dimension > 1 or grid.degree > 1 else {}
+    kept = {"ahead": state["ahead"]} | used
+    state = wires.push(kept | _sides(z, 0.5))
+    tooth, kept = _tooth(state), _only(state, kept)
+    bubble = tooth
     for level in range(2, levels + 1):
-        state = wires.push(kept | {"sum": bubble, "lower": tooth, "upper": tooth.shift(-0.5)})
-        tooth = 2.0 * state["lower"] - 4.0 * state["upper"]
-        bubble, kept = state["sum"] + 4.0 ** (1 - level) * tooth, {name: state[name] for name in kept}
+        state = wires.push(kept | {"sum": bubble} | _sides(tooth, 0.5))
+        tooth, kept = _tooth(state), _only(state, kept)
+        bubble = state["sum"] + 4.0 ** (1 - level) * tooth
     kept["b1"] = bubble
     for p in range(2, grid.degree + 1):
-        before = f"b{p - 1}"
-        kept, product = _gates(wires, kept, lambda state: state["z"], kept[before], levels)
+        kept, product = _gates(wires, kept, lambda state: state["z"], kept[f"b{p - 1}"], levels)
         kept[f"b{p}"] = product
     return kept
+
+
+def _sides(y: Form, center: float) -> dict[str, Form]:
+    """Return y - c and c - y, to be pushed through relu."""
+    return {"over": y.shift(-center), "under": (-y).shift(center)}
+
+
+def _tooth(state: dict[str, Form]) -> Form:
+    """Return the tooth ``1 - 2 |y - 1/2|`` of what was pushed on both sides of 1/2."""
+    return (-2.0 * (state["over"] + state["under"])).shift(1.0)
 
 
 def _gates(wires: Wires, kept: dict[str, Form], factor: Callable[[dict[str, Form]], Form], value: Form,
@@ -125,12 +137,12 @@ def _gates(wires: Wires, kept: dict[str, Form], factor: Callable[[dict[str, Form
     u = factor(kept)
     state = wires.push(kept | {"plus": u + value, "minus": -(u + value), "over": u - value, "under": value - u})
     half = stacked(0.5 * (state["plus"] + state["minus"]), 0.5 * (state["over"] + state["under"]))
-    state = wires.push(_only(state, kept) | {"lower": half, "upper": half.shift(-0.5)})
-    tooth = 2.0 * state["lower"] - 4.0 * state["upper"]
-    square = state["lower"] - 0.25 * tooth
+    state = wires.push(_only(state, kept) | _sides(half, 0.5))
+    tooth = _tooth(state)
+    square = (state["over"] - state["under"]).shift(0.5) - 0.25 * tooth
     for level in range(2, levels + 1):
-        state = wires.push(_only(state, kept) | {"rest": square, "lower": tooth, "upper": tooth.shift(-0.5)})
-        tooth = 2.0 * state["lower"] - 4.0 * state["upper"]
+        state = wires.push(_only(state, kept) | {"rest": square} | _sides(tooth, 0.5))
+        tooth = _tooth(state)
         square = state["rest"] - 4.0**-level * tooth
     n = len(value)
     return _only(state, kept), square.take(np.arange(n)) - square.take(np.arange(n, 2 * n))

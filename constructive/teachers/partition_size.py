@@ -1,7 +1,7 @@
 """The nonzeros of the partition teacher by formula, stage by stage; partition_layout explains the stages.
 
 The leading terms for d coordinates, K cells and pieces of degree q: one nonzero for each coefficient of the table, at
-most (K + 1)^d C(d + q, d) of them; 4 for each choice of features in d - 1 coordinates, which the masks cost; 16 m for
+most (K + 1)^d C(d + q, d) of them; 4 for each choice of features in d - 1 coordinates, which the masks cost; 20 m for
 each product gate, whose number does not depend on K; and about (5 + 4 q) K for the features of a coordinate.
 """
 
@@ -38,17 +38,17 @@ def _wave(grid: Grid, m: int) -> tuple[int, int]:
     k, q = grid.cells, grid.degree
     folds = (k - 1).bit_length()
     each = 3 if folds == 0 else 5  # K x, K x - K, K x - 2^(L-1)
-    # y has 3 terms behind the first layer (2 if K = 1), then 2; beside it K x is carried
-    each += 8 * (folds > 1) + 6 * max(folds - 2, 0)
-    wave = {0: 2, 1: 3}.get(folds, 2)
-    each += 1 + wave + wave + 1  # K x, z and z - 1/2
-    each += 9 * (m > 1) + 10 * max(m - 2, 0)
-    newest = 2 if m == 1 else 3  # terms of the form of b_1
+    # |y - c| on both sides, y of 3 terms and a constant behind the first layer, then of 2; beside them K x
+    each += 9 * (folds > 1) + 7 * max(folds - 2, 0)
+    wave, side = {0: (2, 3), 1: (3, 4)}.get(folds, (3, 3))  # z, and z - 1/2: constants may cancel
+    kept = 1 + (grid.dimension > 1 or q > 1)  # K x, and z where it is still used
+    each += 1 + (kept - 1) * wave + 2 * side
+    each += (kept + 9) * (m > 1) + (kept + 10) * max(m - 2, 0)
+    newest = 3 if m == 1 else 4  # terms and constant of the form of b_1
     for p in range(2, q + 1):
         kept = p + 1  # K x, z, b_1, .., b_(p-1)
         each += kept - 1 + newest + 4 * (1 + newest)  # open
-        each -= 4 * (p == 2 and m == 1)  # b_1 is then itself a combination of z and another unit
-        each += kept + 10 + (kept + 14) * (m > 1) + (kept + 16) * max(m - 2, 0)
+        each += kept + 12 + (kept + 18) * (m > 1) + (kept + 20) * max(m - 2, 0)
         newest = 4 if m == 1 else 6
     return grid.dimension * each, newest
 
@@ -94,7 +94,7 @@ def _fold(grid: Grid, m: int, axis: int) -> int:
     gates, waves = even + odd + bubbles, (axis + 1) * (1 + grid.degree)
     layers = 2 + m + 1  # open, m levels, two clips
     total = waves * layers + 12 * gates - 2 * even  # 1 - z + value has no constant
-    total += gates * (10 + 14 * (m > 1) + 16 * max(m - 2, 0))
+    total += gates * (12 + 18 * (m > 1) + 20 * max(m - 2, 0))
     total += gates * (4 if m == 1 else 6) + gates + even + 2 * gates + even
     if axis == 0:
         return total + gates + 1 + bubbles  # 1 - z + z: the class functions of the hats leave a constant

@@ -1,56 +1,50 @@
-"""The largest distance between a network and a smooth target on a box, as a bracket.
+"""The largest distance between a network and a smooth target, as a bracket.
 
-Data flow: boxes -> affine form of the network minus the first-order Taylor form of the target -> an upper bound on
-each box; evaluated points give a lower bound -> the boxes whose upper bound stands out are split -> until the two
-ends are close or the budget is spent. The bracket is valid at every moment.
+Data flow: weights -> curves of one number each (:mod:`constructive.certificates.roots`). In one dimension the network
+is one curve, and between its knots the error is a line less the target: ends and curvature bound it
+(:mod:`constructive.certificates.line`). Otherwise: boxes -> polynomial forms of the network less Taylor polynomials of
+the target -> an upper bound on each box; evaluated points give a lower bound -> the boxes whose upper bound stands out
+are split -> until the two ends are close or the budget is spent. The bracket is valid at every moment.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.certificates.linear import affine_bounds
-from constructive.domain import Box
+from constructive.certificates.comparison import Comparison, Smooth, orders, refuse_contradiction
+from constructive.certificates.forms import Bounder
+from constructive.certificates.line import sup_on_line
+from constructive.certificates.pieces import boxes_of, cut_at, halved, hints, intervals_of
+from constructive.certificates.roots import decomposed
+from constructive.domain import Box, Region
 from constructive.evidence import Bracket, Evidence
 from constructive.network import Network
 
 Array = NDArray[np.float64]
-_UNIT = 2.0**-53
-_POINTS = 256
+_DEGREES = {2: 4, 3: 4, 4: 2}
+"""Degrees of forms by dimension: in low dimensions products of quadratic pieces are followed exactly."""
+
+_STARTS = 8
+"""One box in so many of the budget may come from cuts before any bound is known."""
 
 
-class Smooth(Protocol):
-    """What the bound needs of a target; see :class:`constructive.targets.Target`."""
-
-    dimension: int
-    rounding: float
-    box: Box
-
-    def values(self, X: Array) -> Array:
-        """Return values (n,) at X (n, d)."""
-
-    def derivative(self, alpha: tuple[int, ...], X: Array) -> Array:
-        """Return the derivative of multi-index alpha at X, shape (n,)."""
-
-    def bound(self, r: int) -> float:
-        """Return a bound on all derivatives of order r."""
-
-
-def sup_error(network: Network, target: Smooth, box: Box | None = None, *, relative: float = 0.05,
-              absolute: float = 0.0, limit: float | None = None,
+def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[Box] | None = None, *,
+              relative: float = 0.05, absolute: float = 0.0, limit: float | None = None,
               budget: int = 200_000) -> Bracket:
-    """Return a bracket of ``sup over the box of |network - target|`` for the real network, one output.
+    """Return a bracket of ``sup over the domain of |network - target|`` for the real network, one output.
 
+    ``domain``: the target's box (None), a part of it, a region (bands cut out, their edges included), or boxes.
     Stops when the width is at most ``relative`` times the upper end or ``absolute``; with ``limit`` only when the
-    bracket lies on one side of it; and after ``budget`` boxes at the latest. The bracket holds in every case,
-    ENCLOSED. It trusts the target's derivative bounds and its stated rounding.
-    Raises ValueError if dimensions differ, the network has several outputs, the box leaves the target's, or the
-    target contradicts itself.
+    bracket lies on one side of it; and after ``budget`` boxes at the latest (in one dimension: pieces between knots
+    that are cut further). The bracket holds in every case. ENCLOSED: it trusts the target's bounds on derivatives and
+    on its rounding; SAMPLED where the target says that these are estimates.
+    Raises ValueError if dimensions differ, the network has several outputs, the domain is empty or leaves the
+    target's box, a value of the target is not finite, or the target contradicts itself.
 
     >>> from constructive.network import Network
     >>> from constructive.targets import polynomial
@@ -59,80 +53,48 @@ def sup_error(network: Network, target: Smooth, box: Box | None = None, *, relat
     True
     """
     who = "sup_error"
-    domain = target.box if box is None else box
-    if network.inputs != target.dimension or domain.dimension != target.dimension or network.outputs != 1:
+    low, high = boxes_of(target.box if domain is None else domain, target.dimension, who)
+    if network.inputs != target.dimension or low.shape[1] != target.dimension or network.outputs != 1:
         raise ValueError(f"{who}: network R^{network.inputs} -> R^{network.outputs}, target on R^{target.dimension} "
-                         f"and box in R^{domain.dimension} do not fit; one output is needed")
-    if (domain.lower < target.box.lower).any() or (domain.upper > target.box.upper).any():
-        raise ValueError(f"{who}: box {domain.lower.tolist()} .. {domain.upper.tolist()} leaves the target's box, "
-                         "where its derivatives are not bounded; pass a part of target.box")
-    real = network.astype(np.float64)  # the same weights: single precision would round the boxes outward
+                         f"and domain in R^{low.shape[1]} do not fit; one output is needed")
+    if (low < target.box.lower).any() or (high > target.box.upper).any():
+        raise ValueError(f"{who}: the domain {low.min(axis=0).tolist()} .. {high.max(axis=0).tolist()} leaves the "
+                         "target's box, where its derivatives are not bounded; pass a part of target.box")
     rel = as_number(relative, who, "relative", at_least=0.0)
     least = as_number(absolute, who, "absolute", at_least=0.0)
-    left = as_count(budget, who, "budget", at_least=1)
-    low, high = domain.lower[None, :].copy(), domain.upper[None, :].copy()
+    most = as_count(budget, who, "budget", at_least=1)
+    bound = None if limit is None else float(limit)
+    real = network.astype(np.float64)  # the same weights: single precision would round the boxes outward
+
+    def goal(found: float) -> float:
+        if bound is not None:
+            return bound
+        return max(found / (1 - rel) if rel < 1 else math.inf, found + least)
+
+    sums = decomposed(real, intervals_of(low, high))
+    evidence = getattr(target, "evidence", Evidence.ENCLOSED)
+    if target.dimension == 1:
+        lower, upper = sup_on_line(sums, target, low[:, 0], high[:, 0], goal, bound, most)
+        return Bracket(lower, upper, evidence)
+    places = hints(sums)
+    low, high = cut_at(low, high, places, max(1, most // _STARTS))
+    degree = _DEGREES.get(target.dimension, 2 if target.dimension <= 6 else 1)
+    compare = Comparison.of(real, target, Bounder.of(sums, degree), orders(target, degree))
+    left = most - low.shape[0]
     done = 0.0  # the largest upper bound among boxes that are no longer split
-    upper, found = _on_boxes(real, target, low, high)
+    upper, found, shares = compare(low, high)
     while True:
         worst = max(done, float(upper.max(initial=0.0)))
-        if limit is None:
-            goal = max(found / (1 - rel) if rel < 1 else math.inf, found + least)
-        else:
-            goal = limit
-        rows = np.flatnonzero(upper > goal)
-        if rows.size == 0 or left < 4 or (limit is not None and found > limit):
-            if found > worst:
-                raise ValueError(f"{who}: the target's bounds contradict its values, distance {found!r} found where "
-                                 f"{worst!r} was derived; check bound(1), bound(2) and rounding")
-            return Bracket(found, worst, Evidence.ENCLOSED)
-        if 4 * rows.size > left:  # the rest of the budget goes to the worst boxes
-            rows = rows[np.argsort(-upper[rows], kind="stable")[: left // 4]]
+        rows = np.flatnonzero(upper > goal(found))
+        if rows.size == 0 or left < 2 or (bound is not None and found > bound):
+            refuse_contradiction(found, worst)
+            return Bracket(found, worst, evidence)
+        if 2 * rows.size > left:  # the rest of the budget goes to the worst boxes
+            rows = rows[np.argsort(-upper[rows], kind="stable")[: left // 2]]
         kept = np.ones(upper.size, bool)
         kept[rows] = False
         done = max(done, float(upper[kept].max(initial=0.0)))
-        low, high = _halved(low[rows], high[rows])
+        low, high = halved(low[rows], high[rows], shares[rows], places)
         left -= low.shape[0]
-        upper, seen = _on_boxes(real, target, low, high)
+        upper, seen, shares = compare(low, high)
         found = max(found, seen)
-
-
-def _halved(low: Array, high: Array) -> tuple[Array, Array]:
-    """Cut every box in four along its longest side."""
-    side = np.argmax(high - low, axis=1)
-    rows = np.arange(low.shape[0])
-    cuts = [low[rows, side] + (high - low)[rows, side] * f for f in (0.25, 0.5, 0.75)]
-    ends = [low[rows, side], *cuts, high[rows, side]]
-    lows, highs = [], []
-    for a, b in zip(ends, ends[1:], strict=False):
-        new_low, new_high = low.copy(), high.copy()
-        new_low[rows, side], new_high[rows, side] = a, np.maximum(a, b)
-        lows.append(new_low)
-        highs.append(new_high)
-    return np.concatenate(lows), np.concatenate(highs)
-
-
-def _on_boxes(network: Network, target: Smooth, low: Array, high: Array) -> tuple[Array, float]:
-    """Return upper bounds on each box, and a lower bound on the sup from some of the boxes' middles."""
-    forms = affine_bounds(network, low, high)
-    middle, reach, d = forms.middle, forms.reach, target.dimension
-    first = target.bound(1)
-    value = target.values(middle)
-    units = [tuple(int(i == j) for i in range(d)) for j in range(d)]
-    gradient = np.stack([target.derivative(unit, middle) for unit in units], axis=1)
-    span = reach.sum(axis=1)
-    # |f(x) - f(c) - grad f(c) . (x - c)| <= F_2 / 2 (sum |x_j - c_j|)^2
-    curved = target.bound(2) / 2 * span * span
-    slope = np.abs(forms.slope[:, 0, :] - gradient * reach).sum(axis=1)
-    noise = target.rounding * (1 + first * span) * (1 + 2.0**-40)
-    size = np.abs(forms.center[:, 0]) + np.abs(forms.slope[:, 0, :]).sum(axis=1) + np.abs(value) + first * span
-    slack = noise + 16 * (d + 2) * _UNIT * size
-    upper = np.abs(forms.center[:, 0] - value) + slope + forms.remainder[:, 0] + curved + slack
-    # the plain bounds of the network are tighter where the form is not
-    plain = np.maximum(forms.upper[:, 0] - value, value - forms.lower[:, 0]) + first * span + slack
-    # the forms say at which middles the distance is large; only there it pays to bound it from below
-    best = np.argsort(-np.abs(forms.center[:, 0] - value), kind="stable")[:_POINTS]
-    points, at = affine_bounds(network, middle[best], middle[best]), value[best]
-    gap = np.maximum(points.lower[:, 0] - at, at - points.upper[:, 0]) - noise[best]
-    gap = gap - 4 * _UNIT * (np.abs(gap) + noise[best])
-    upper = np.fmin(upper, plain) * (1 + 16 * _UNIT)
-    return np.where(np.isnan(upper), np.inf, upper), float(gap.max(initial=0.0, where=~np.isnan(gap)))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import dyadic_network
 
-from constructive.certificates import sup_error as module
+from constructive.certificates.comparison import Comparison
 from constructive.certificates.sup_error import sup_error
 from constructive.domain import Box
 from constructive.evidence import Evidence
@@ -116,14 +116,14 @@ def test_a_limit_just_above_the_sup_is_confirmed_and_one_just_below_refuted() ->
 @pytest.mark.parametrize("budget", [1, 4, 37, 1000])
 def test_the_budget_is_kept_and_the_bracket_still_holds(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = 0
-    bound = module._on_boxes
+    bound = Comparison.__call__
 
-    def counted(network: Network, target: Target, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, float]:
+    def counted(self: Comparison, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
         nonlocal seen
         seen += low.shape[0]
-        return bound(network, target, low, high)
+        return bound(self, low, high)
 
-    monkeypatch.setattr(module, "_on_boxes", counted)
+    monkeypatch.setattr(Comparison, "__call__", counted)
     zero = Network.build([(np.zeros((1, 2)), None)])
     bracket = sup_error(zero, cosine_product([7.0, 5.0]), relative=1e-9, budget=budget)
     assert seen <= budget + 1

@@ -266,6 +266,16 @@ def test_rounding_stays_below_the_stated_evaluation_error(d: int, k: int, order:
         assert max(abs(Fraction(float(run[i, 0])) - exact) for run in runs) <= Fraction(stated)
 
 
+def test_rounding_reaches_a_share_of_its_stated_error() -> None:
+    # worst cases add up over levels and rows, so that the statement is generous: by hundreds, not by millions
+    rng = np.random.default_rng(0)
+    table = random_table(rng, 1, 3, 2)
+    network, points = cell_network(table, 30), near_thresholds(table.cells, rng, 12)
+    runs = [machine_values(network, points, rng) for _ in range(40)]
+    gaps = [abs(Fraction(float(run[i, 0])) - network.exact(x)[0]) for i, x in enumerate(points.tolist()) for run in runs]
+    assert max(gaps) >= Fraction(evaluation_error(table, 30)) / 1000
+
+
 def rational_value(terms: dict[tuple[int, ...], float], x: list[Fraction]) -> Fraction:
     return sum((Fraction(c) * math.prod((v**a for v, a in zip(x, alpha, strict=True)), start=Fraction(1))
                 for alpha, c in terms.items()), Fraction(0))
@@ -331,6 +341,15 @@ def test_nine_tenths_of_the_bound_are_observed_in_one_dimension(target: Target, 
     points = np.concatenate([[0.0, 1.0], cells.rises, cells.ends, inside])[:, None]
     share = np.abs(teacher.to_network()(points)[:, 0] - target(points)).max() / teacher.error.upper
     print(f"{target.name}, order {order}: {share:.3f} of the bound")
+    assert 0.9 <= share <= 1
+
+
+@pytest.mark.parametrize(("order", "k"), [(1, 65), (2, 65), (3, 17), (4, 17), (4, 64)])
+def test_nine_tenths_are_observed_for_runge_s_function_too(order: int, k: int) -> None:
+    # its derivatives peak at 1/2: for even K that is a threshold, half a cell from the nearest center
+    teacher, cells = taylor_cells(runge(), order=order, cells=k), make_cells(k, 1, order, None, "test")
+    points = np.concatenate([[0.0, 1.0], cells.rises, cells.ends])[:, None]
+    share = np.abs(teacher.to_network()(points)[:, 0] - runge()(points)).max() / teacher.error.upper
     assert 0.9 <= share <= 1
 
 

@@ -272,7 +272,8 @@ def test_rounding_reaches_a_share_of_its_stated_error() -> None:
     table = random_table(rng, 1, 3, 2)
     network, points = cell_network(table, 30), near_thresholds(table.cells, rng, 12)
     runs = [machine_values(network, points, rng) for _ in range(40)]
-    gaps = [abs(Fraction(float(run[i, 0])) - network.exact(x)[0]) for i, x in enumerate(points.tolist()) for run in runs]
+    exact = [network.exact(x)[0] for x in points.tolist()]
+    gaps = [abs(Fraction(float(v)) - e) for run in runs for v, e in zip(run[:, 0], exact, strict=True)]
     assert max(gaps) >= Fraction(evaluation_error(table, 30)) / 1000
 
 
@@ -344,10 +345,10 @@ def test_nine_tenths_of_the_bound_are_observed_in_one_dimension(target: Target, 
     assert 0.9 <= share <= 1
 
 
-@pytest.mark.parametrize(("order", "k"), [(1, 65), (2, 65), (3, 17), (4, 17), (4, 64)])
-def test_nine_tenths_are_observed_for_runge_s_function_too(order: int, k: int) -> None:
-    # its derivatives peak at 1/2: for even K that is a threshold, half a cell from the nearest center
-    teacher, cells = taylor_cells(runge(), order=order, cells=k), make_cells(k, 1, order, None, "test")
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_nine_tenths_are_observed_for_runge_s_function_too(order: int) -> None:
+    # its peaks are narrow: with 16 cells the worst point of the fourth derivative is far from every center
+    teacher, cells = taylor_cells(runge(), order=order, cells=64), make_cells(64, 1, order, None, "test")
     points = np.concatenate([[0.0, 1.0], cells.rises, cells.ends])[:, None]
     share = np.abs(teacher.to_network()(points)[:, 0] - runge()(points)).max() / teacher.error.upper
     assert 0.9 <= share <= 1

@@ -54,42 +54,54 @@ def target_from_callable(function: Callable[..., Any], box: Box | int, *, order:
         raise ValueError(f"{_WHO}: box has a side of length 0; widen it")
     top = as_count(order, _WHO, "order", at_least=1, at_most=None if derivatives else 6)
     claims = None if bounds is None else _claims(bounds, top)
-    draw = np.random.default_rng(rng)
-    values = _vectorized(function, domain, draw)
-    peak = _peak(values, domain, draw)
+    with np.errstate(all="ignore"):  # infinite values are refused below, with the point
+        target = _sampled(function, domain, top, claims, derivatives, rounding, samples, np.random.default_rng(rng))
+        if claims is not None or derivatives is not None:
+            _tried(target, samples, np.random.default_rng(rng))
+    return target
+
+
+def _sampled(function: Callable[..., Any], box: Box, order: int, claims: list[float] | None,
+             derivatives: Callable[[tuple[int, ...], Array], Array] | None, rounding: float | None, samples: int,
+             rng: np.random.Generator) -> Target:
+    """Return the target with whatever is not given estimated."""
+    values = _vectorized(function, box, rng)
+    peak = _peak(values, box, rng)
     error = 64 * UNIT * peak if rounding is None else as_number(rounding, _WHO, "rounding", at_least=0.0)
-    found, points = [peak], [_spread(domain, draw)]
-    for r in range(1, top + 1):
-        size, places = _estimate(values, domain, error, r, samples, draw)
+    found, points = [peak], [_spread(box, rng)]
+    for r in range(1, order + 1):
+        size, places = _estimate(values, box, error, r, samples, rng)
         found.append(size)
         points.append(places)
-    points.append(_bends(values, domain, error, top, samples, draw))
-    where = np.clip(np.concatenate(points), domain.lower, domain.upper)
     if derivatives is None:
-        steps = [(error, 1.0)] + [_step(values, domain, r, where) for r in range(1, top + 1)]
-        for r in range(1, top + 1):  # what will be handed out as derivatives must obey the bounds as well
-            found[r] = max(found[r], *(
-                float(np.abs(difference_derivative(values, domain, alpha, where, steps[r][1])).max())
-                for alpha in multi_indices(domain.dimension, r)))
+        points.append(_bends(values, box, error, order, samples, rng))
+        where = np.clip(np.concatenate(points), box.lower, box.upper)
+        steps = [(error, 1.0)] + [_step(values, box, r, where) for r in range(1, order + 1)]
+        for r in range(1, order + 1):  # what will be handed out as derivatives must obey the bounds as well
+            sizes = [np.abs(difference_derivative(values, box, alpha, where, steps[r][1])).max()
+                     for alpha in multi_indices(box.dimension, r)]
+            found[r] = max(found[r], *map(float, sizes))
         noises = [gap + 2.0**-44 * size for (gap, _), size in zip(steps, found, strict=True)]
     else:
         noises = [error] + [64 * UNIT * size for size in found[1:]]
-    sizes = [_MARGIN * size for size in found] if claims is None else claims
+    bounds = [_MARGIN * size for size in found] if claims is None else claims
 
     def differences(alpha: tuple[int, ...], X: Array) -> Array:
-        return difference_derivative(values, domain, alpha, X, steps[sum(alpha)][1])
+        return difference_derivative(values, box, alpha, X, steps[sum(alpha)][1])
 
     name = getattr(function, "__name__", type(function).__name__)
-    target = Target(f"{name} (sampled)", domain.dimension, values, derivatives or differences, lambda r: sizes[r],
-                    domain.dimension * sizes[1], stated_rounding(noises.__getitem__, sizes.__getitem__, top), domain,
-                    top, Evidence.SAMPLED, lambda r: noises[r])
-    if claims is not None or derivatives is not None:
-        report = check_target(target, samples=samples, orders=min(top, 4), rng=draw)
-        for check in report.checks:
-            if check.verdict is Verdict.REFUTED:
-                raise ValueError(f"{_WHO}: {check.claim} {check.stated} is refuted: {check.note}; correct the bounds "
-                                 "or derivatives, or leave them out to have them estimated")
-    return target
+    return Target(f"{name} (sampled)", box.dimension, values, derivatives or differences, lambda r: bounds[r],
+                  box.dimension * bounds[1], stated_rounding(noises.__getitem__, bounds.__getitem__, order), box, order,
+                  Evidence.SAMPLED, lambda r: noises[r])
+
+
+def _tried(target: Target, samples: int, rng: np.random.Generator) -> None:
+    """Raise ValueError where a sample refutes what was claimed of a target."""
+    report = check_target(target, samples=samples, orders=int(min(target.order, 4)), rng=rng)
+    for check in report.checks:
+        if check.verdict is Verdict.REFUTED:
+            raise ValueError(f"{_WHO}: {check.claim} {check.stated} is refuted: {check.note}; correct the bounds or "
+                             "derivatives, or leave them out to have them estimated")
 
 
 def _claims(bounds: Sequence[float], order: int) -> list[float]:
@@ -116,7 +128,7 @@ def _vectorized(function: Callable[..., Any], box: Box, rng: np.random.Generator
     argument = (lambda x: float(x[0])) if d == 1 else (lambda x: x)
     try:
         one = np.asarray(function(argument(points[0])))
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise ValueError(f"{_WHO}: function works neither on arrays (n, {d}) ({reason}) nor on one point "
                          f"({type(error).__name__}: {error}); return one number for each row of an array") from error
     if one.shape != ():

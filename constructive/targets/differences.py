@@ -78,8 +78,8 @@ def _descent(values: Callable[[Array], Array], alpha: tuple[int, ...], box: Box,
         found.append((float(size[top]) - noise) / unit if math.isfinite(size[top]) else math.inf)
         clear.append(float(size[top]) / noise if noise > 0 else math.inf)
         seen.append(places[0])
-        if not math.isfinite(size[top]):
-            break
+        if not math.isfinite(size[top]) or (len(found) >= 3 and max(found[-3:]) <= 0):
+            break  # below, rounding is all there is
     return Zoom(np.array(levels), np.array(found), np.array(clear), np.array(seen))
 
 

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 Array = NDArray[np.float64]
 
 _LENGTH = 0.25
-_TUNED_ON = 500
+_TUNED_ON = 250
 
 
 def has_sklearn() -> bool:
@@ -43,7 +43,7 @@ def kernel_ridge(X: Array, y: Array, points: Array, noise: float) -> Array:
 
 
 def gaussian_process(X: Array, y: Array, points: Array, noise: float) -> Array:
-    """Return a Gaussian process with amplitude, length and noise learned on at most 500 data by maximum likelihood."""
+    """Return a Gaussian process with amplitude, length and noise learned on at most 250 data by maximum likelihood."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel

@@ -78,7 +78,7 @@ def ledger(ns: Sequence[int], orders: Sequence[int] = (1, 2, 3, 4), dims: Sequen
     n >= ``near_from(order, d)``. False where the order is far below d / 2: there the teacher itself needs about as
     many parameters as the data.
 
-    A million points in d = 2 take about ten seconds. Other arguments as in :func:`run_cells`. Raises ValueError for
+    A million points in d = 2 take about half a minute. Other arguments as in :func:`run_cells`. Raises ValueError for
     empty or wrong lists. Source: arXiv:2401.13624 for linear over-parameterization; the constants are ours.
 
     >>> report = ledger([64], orders=[1], dims=[1])

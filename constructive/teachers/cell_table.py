@@ -69,7 +69,7 @@ class Cells:
         return -math.expm1(self.dimension * math.log1p(-float((self.ends - self.rises).sum())))
 
     def locate(self, points: Array) -> tuple[Array, Array]:
-        """Return kappa (n, d), whole numbers off the bands, and s (n, d) in [-1, 1] for points of the cube."""
+        """Return kappa (n, d), whole numbers off the bands, and s (n, d) in [-1, 1], of the cube's nearest points."""
         kappa: Array = np.zeros(points.shape)
         if self.count > 1:
             below = np.searchsorted(self.ends, points, side="right")
@@ -77,7 +77,8 @@ class Cells:
             rest = np.maximum(self.ends[following] - points, 0.0) * self.slopes[following]
             partial: Array = np.where(below < self.count - 1, np.maximum(1.0 - rest, 0.0), 0.0)
             kappa = below + partial
-        return kappa, 2 * self.count * np.maximum(points - kappa / self.count, 0.0) - 1.0
+        # beyond the cube the polynomials would run away, where the gates of the network saturate
+        return kappa, 2 * self.count * np.maximum(np.minimum(points, 1.0) - kappa / self.count, 0.0) - 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +112,13 @@ class CellTable:
         return CellTable(self.cells, self.order, np.rint(self.coefficients / grid) * grid + 0.0, self.amplitude)
 
     def evaluate(self, points: Array) -> Array:
-        """Return the values (n, 1) at points (n, d): the polynomials without gate errors, bands included."""
+        """Return the values (n, 1) at points (n, d): the polynomials without gate errors, bands included.
+
+        Off the cube the value is that of its nearest point; the network's is another one, of the same size.
+        """
+        if points.shape[1] != self.dimension:
+            raise ValueError(f"teacher: x has {points.shape[1]} coordinates, the cells have {self.dimension}; "
+                             f"pass points of shape (n, {self.dimension})")
         out = np.empty((points.shape[0], 1))
         step = max(1, _BLOCK // self.coefficients.shape[1])
         for start in range(0, points.shape[0], step):

@@ -447,6 +447,20 @@ def test_a_target_of_just_this_order_will_do() -> None:
     assert teacher.error.upper <= (2 / 10) ** 3 / 6 * 1.05
 
 
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_off_the_cube_the_answer_is_that_of_its_nearest_point(order: int) -> None:
+    rng = np.random.default_rng(order)
+    teacher, x = taylor_cells(cosines(2), order=order, cells=5), rng.normal(size=(500, 2)) * 3
+    assert np.array_equal(teacher(x), teacher(np.clip(x, 0.0, 1.0)))
+    if order == 1:
+        assert np.array_equal(teacher.to_network()(x), teacher(x))
+
+
+def test_points_of_another_dimension_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"x has 3 coordinates, the cells have 2; pass points of shape \(n, 2\)"):
+        taylor_cells(cosines(2), order=2, cells=3)(np.zeros((4, 3)))
+
+
 # -- a cut ---------------------------------------------------------------------------------------------------------
 
 

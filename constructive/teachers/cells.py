@@ -67,8 +67,9 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     ``teacher.region``, all but a volume of at most d (K - 1) w of the unit cube, w = ``width`` (default: at most
     2^-20 / K); off the cube nothing is stated. On a band the value means nothing; an adversary who may move a point
     by delta reaches a band from a set of volume about d (K - 1) (2 delta + w): for robust claims use
-    :func:`taylor_partition`, whose error is uniform. ``tolerance``: the total error, from which K (unless given) and the depth of the gates follow; without
-    it gates add at most 1/64 of the construction error, or what the stored numbers cost, if that is more.
+    :func:`taylor_partition`, whose error is uniform. ``tolerance``: the total error, from which K (unless given) and
+    the depth of the gates follow; without it gates add at most 1/64 of the construction error, or what the stored
+    numbers cost, if that is more.
 
     Size: ``5 d (K - 1) + 6 K^d - 7`` nonzeros for r = 1 and K^d > 2 (less the coefficients that are 0); beyond,
     ``(5 + M) K^d + 6 d (K - 1)`` and about ``16 m (M - 1)`` for M = C(d + r - 1, d) monomials and gates of depth m:

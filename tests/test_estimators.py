@@ -24,7 +24,7 @@ from constructive.evidence import Verdict
 from constructive.interop import as_network
 from constructive.labels import clean_labels
 from constructive.students import Recipe, memorize, separation
-from constructive.teachers import fit_affine
+from constructive.teachers import fit_affine, fit_cells
 from constructive.testing import SeparatedData, separated_data
 
 pytest.importorskip("sklearn", minversion="1.6")
@@ -403,6 +403,22 @@ def test_a_network_a_teacher_and_a_function_can_teach(k: int) -> None:
         model = RobustInterpolatorClassifier(radius=2.0**-12, teacher=teacher).fit(X, y)
         assert (model.student_(asked) == expected).all()
         assert (pickle.loads(pickle.dumps(clone(model).fit(X, y))).student_(asked) == expected).all()
+
+
+def test_cells_can_teach_both() -> None:
+    X, _ = sample(300, 2)
+    y = np.sin(4 * X[:, 0]) * X[:, 1] + 0.1 * np.random.default_rng(1).normal(size=300)
+    guide = partial(fit_cells, order=2, cells=3)
+    away = np.random.default_rng(2).random((500, 2))
+    smooth = np.sin(4 * away[:, 0]) * away[:, 1]
+    regressor = RobustInterpolatorRegressor(teacher=guide).fit(X, y)
+    assert regressor.certify().robust_error.upper == 0.0
+    assert regressor.score(away, smooth) > RobustInterpolatorRegressor().fit(X, y).score(away, smooth)
+    classifier = RobustInterpolatorClassifier(teacher=guide).fit(X, y > 0.2)
+    assert classifier.certify().robust_error.upper == 0.0
+    assert classifier.score(X, y > 0.2) == 1.0
+    with pytest.raises(ValueError, match="fit_cells"):
+        RobustInterpolatorClassifier(teacher=guide).fit(X, np.digitize(y, [0.0, 0.5]))
 
 
 @pytest.mark.usefixtures("few_steps")

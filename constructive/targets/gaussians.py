@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from constructive._checks import as_number, as_points
 from constructive.domain import Box
 from constructive.targets._domains import bounded_box
+from constructive.targets._memory import Remembered
 from constructive.targets._upward import UNIT, UP, factorial, power
 from constructive.targets.products import product
 from constructive.targets.target import Target, stated_rounding
@@ -59,13 +60,8 @@ def _bump(center: float, scale: float, low: float, high: float) -> Target:
             before, value = value, z * value - k * before
         return np.asarray(power(-1.0 / scale, alpha[0]) * value)
 
-    @functools.cache
-    def bound(r: int) -> float:
-        return power(1.0 / scale, r) * _largest(r, start, end) * UP
-
-    @functools.cache
-    def noise(r: int) -> float:
-        return power(1.0 / scale, r) * _rounding(r, start, end) * UP
+    bound = Remembered(lambda r: power(1.0 / scale, r) * _largest(r, start, end) * UP)
+    noise = Remembered(lambda r: power(1.0 / scale, r) * _rounding(r, start, end) * UP)
 
     return Target("Gaussian", 1, lambda X: derivative((0,), X), derivative, bound, bound(1),
                   stated_rounding(noise, bound, math.inf), Box.cube(1, low, high), noise=noise)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from constructive._checks import as_count
 from constructive.domain import Box
+from constructive.targets._memory import Remembered
 from constructive.targets._upward import UNIT, UP, times
 from constructive.targets.target import Target, stated_rounding, weakest
 
@@ -36,14 +37,15 @@ def product(factors: Sequence[Target], name: str | None = None) -> Target:
             out = out * parts[j].derivative((alpha[j],), X[:, j:j + 1])
         return out
 
-    @functools.cache
-    def both(r: int) -> tuple[float, float]:
+    def joined(r: int) -> tuple[float, float]:
         # over the first coordinates: the largest product of bounds, and the largest error of the computed product
         table = [(parts[0].bound(k), parts[0].derivative_rounding(k)) for k in range(r + 1)]
         for part in parts[1:]:
             new = [(part.bound(k), part.derivative_rounding(k)) for k in range(r + 1)]
             table = [_joined(table, new, k) for k in range(r + 1)]
         return table[r][0] * UP, table[r][1] * UP
+
+    both = Remembered(joined)
 
     def bound(r: int) -> float:
         return both(r)[0]

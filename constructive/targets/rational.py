@@ -9,7 +9,6 @@ B^2 = 1 + b^2 >= 1, so that the maximum is the one of phi.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from constructive._checks import as_number, as_points
 from constructive.domain import Box
 from constructive.targets._domains import bounded_box
+from constructive.targets._memory import Remembered
 from constructive.targets._upward import UNIT, UP, factorial, power
 from constructive.targets.target import Target, stated_rounding
 
@@ -45,9 +45,7 @@ def runge(center: Sequence[float] = (0.5,), steepness: float = 10.0, *, box: Box
     def derivative(alpha: tuple[int, ...], X: Array) -> Array:
         return np.asarray(power(scale, sum(alpha)) * _derivative(alpha, scale * (X - middle)))
 
-    @functools.cache
-    def bound(r: int) -> float:
-        return power(scale, r) * _largest(r, ends) * UP
+    bound = Remembered(lambda r: power(scale, r) * _largest(r, ends) * UP)
 
     def noise(r: int) -> float:
         return power(scale, r) * _rounding(r, d) * UP

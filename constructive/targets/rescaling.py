@@ -43,7 +43,8 @@ def rescaled(target: Target) -> Target:
     moved = float((2 * side + np.maximum(np.abs(low), np.abs(high))).sum()) * UNIT * UP
 
     def place(U: Array) -> Array:
-        return np.clip(low + side * U, low, high)
+        x = low + side * U
+        return np.where((U >= 0) & (U <= 1), np.clip(x, low, high), x)
 
     def derivative(alpha: tuple[int, ...], U: Array) -> Array:
         factor = math.prod(power(float(s), a) for s, a in zip(side, alpha, strict=True))

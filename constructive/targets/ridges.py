@@ -48,7 +48,10 @@ def ridge(profile: Target, direction: Sequence[float], *, box: Box | None = None
     largest = float(np.abs(weights).max())
 
     def derivative(alpha: tuple[int, ...], X: Array) -> Array:
-        place = np.clip(X @ weights, low, high)[:, None]  # rounding may leave the interval; clipping only helps
+        place = X @ weights
+        # rounding may leave the interval, where clipping only helps; points far outside are the caller's affair
+        close = (place >= low - moved) & (place <= high + moved)
+        place = np.where(close, np.clip(place, low, high), place)[:, None]
         return math.prod(power(float(w), a) for w, a in zip(weights, alpha, strict=True)) * profile.derivative(
             (sum(alpha),), place)
 

@@ -7,7 +7,6 @@ the maximum from below; boxes that stand out are halved until both sides agree t
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,25 +60,25 @@ def target_from_sympy(expression: Any, symbols: Sequence[Any], box: Box | None =
     spread, boxes = as_number(relative, _WHO, "relative", above=0.0), as_count(budget, _WHO, "budget", at_least=4)
     _refuse_rough(expression, names, domain)
 
-    @functools.cache
-    def program(alpha: tuple[int, ...]) -> Program:
-        pairs = [(s, a) for s, a in zip(names, alpha, strict=True) if a]
-        return compiled(sympy.diff(expression, *pairs) if pairs else expression, names, _WHO)
-
-    program((0,) * d)  # what cannot be enclosed is named as it stands in the formula, not in a derivative
+    # the formula first: what cannot be enclosed is named as it stands there, not in a derivative
+    programs = {(0,) * d: compiled(expression, names, _WHO)}
+    for r in range(1, top + 2):  # one order more, for the mean value form
+        for alpha in multi_indices(d, r):
+            pairs = [(s, a) for s, a in zip(names, alpha, strict=True) if a]
+            programs[alpha] = compiled(sympy.diff(expression, *pairs), names, _WHO)
     size: dict[tuple[int, ...], float] = {}
     error: dict[tuple[int, ...], float] = {}
     for r in range(top + 1):
         for alpha in multi_indices(d, r):
-            slopes = [program(tuple(a + int(i == j) for i, a in enumerate(alpha))) for j in range(d)]
-            size[alpha] = _largest(program(alpha), slopes, domain, spread, boxes, alpha)
-            error[alpha] = _rounding(program(alpha), domain)
+            slopes = [programs[tuple(a + int(i == j) for i, a in enumerate(alpha))] for j in range(d)]
+            size[alpha] = _largest(programs[alpha], slopes, domain, spread, boxes, alpha)
+            error[alpha] = _rounding(programs[alpha], domain)
     bounds = [max(size[alpha] for alpha in multi_indices(d, r)) for r in range(top + 1)]
     noises = [max(error[alpha] for alpha in multi_indices(d, r)) for r in range(top + 1)]
     text = str(expression)
     lipschitz = sum(size[alpha] for alpha in multi_indices(d, 1)) * UP if top else 2 * bounds[0]
-    return Target(text if len(text) <= 60 else text[:57] + "...", d, lambda X: evaluate(program((0,) * d), X),
-                  lambda alpha, X: evaluate(program(alpha), X), lambda r: bounds[r], lipschitz,
+    return Target(text if len(text) <= 60 else text[:57] + "...", d, lambda X: evaluate(programs[(0,) * d], X),
+                  lambda alpha, X: evaluate(programs[alpha], X), lambda r: bounds[r], lipschitz,
                   stated_rounding(noises.__getitem__, bounds.__getitem__, top), domain, top,
                   noise=lambda r: noises[r])
 

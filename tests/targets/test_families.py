@@ -231,6 +231,17 @@ def test_negative_and_misshapen_multi_indices_are_refused() -> None:
 
 
 @EACH
+def test_targets_can_be_sent_to_other_processes(name: str) -> None:
+    target = CASES[name].target
+    target.bound(1)  # what was remembered travels along
+    cloudpickle = pytest.importorskip("cloudpickle")  # what joblib sends functions with
+    copy = cloudpickle.loads(cloudpickle.dumps(target))
+    x = target.box.sample(5, np.random.default_rng(0))
+    assert (copy(x) == target(x)).all()
+    assert copy.bound(0) == target.bound(0)
+
+
+@EACH
 def test_calls_keep_leading_axes(name: str) -> None:
     target = CASES[name].target
     x = target.box.sample(12, np.random.default_rng(0)).reshape(3, 4, -1)

@@ -73,6 +73,14 @@ def test_bounds_are_as_tight_as_asked_for() -> None:
         assert exact.bound(r) * (1 - 1e-6) <= target.bound(r) <= exact.bound(r) * (1 + 2e-6)
 
 
+def test_a_formula_can_be_sent_to_other_processes() -> None:
+    target = CASES["wave"].target
+    cloudpickle = pytest.importorskip("cloudpickle")  # what joblib sends functions with
+    copy = cloudpickle.loads(cloudpickle.dumps(target))
+    x = target.box.sample(5, np.random.default_rng(0))
+    assert (copy.derivative((1, 1), x) == target.derivative((1, 1), x)).all()
+
+
 def test_a_spent_budget_leaves_a_bound_that_holds() -> None:
     rough = target_from_sympy(sympy.sin(50 * x) * sympy.exp(sympy.sin(20 * y)), [x, y], order=2, budget=40)
     fine = target_from_sympy(sympy.sin(50 * x) * sympy.exp(sympy.sin(20 * y)), [x, y], order=2)

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.domain import Box
 from constructive.evidence import Bracket
 from constructive.targets import Target
 from constructive.targets.target import shifted
 from constructive.teachers.partition_bound import UP, taylor_bound
-from constructive.teachers.partition_gates import MOST_LEVELS, WIDEST_MASK, follow_folds
+from constructive.teachers.partition_gates import MOST_LEVELS, follow_folds
 from constructive.teachers.partition_layout import partition_network
 from constructive.teachers.partition_size import partition_nonzeros
 from constructive.teachers.partition_table import (
@@ -35,7 +34,7 @@ from constructive.teachers.teacher import Teacher, Written
 
 Array = NDArray[np.float64]
 
-__all__ = ["PartitionBudget", "partition_boxes", "taylor_bound", "taylor_partition"]
+__all__ = ["PartitionBudget", "taylor_bound", "taylor_partition"]
 
 _LARGEST = 5_000_000
 _UNIT = 2.0**-53
@@ -119,25 +118,6 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
         statement=f"{kind} on {k}^{grid.dimension} cells, gates of depth {m}: error <= {budget.total:.4g} = {budget}",
         error=Bracket(0.0, budget.total, target.evidence), evaluate=_structured(table, grid),
     )
-
-
-def partition_boxes(dimension: int, cells: int) -> list[Box]:
-    """Return (2 K + 1)^d boxes that cover the unit cube, cut along the thin bands in which masks rise, K = cells.
-
-    Between the bands, of half-width 2^-20 / K round every node, a partition network has no steep unit: enclosures over
-    parts of these boxes shrink with the square of their size, over boxes that meet a band and more only linearly. In
-    the bands the error is proved as everywhere; cutting costs a certificate nothing and saves most of its work.
-
-    >>> len(partition_boxes(2, 4))
-    81
-    """
-    d = as_count(dimension, "partition_boxes", "dimension", at_least=1)
-    k = as_count(cells, "partition_boxes", "cells", at_least=1)
-    nodes = np.arange(k + 1)[:, None] + np.array([-WIDEST_MASK, WIDEST_MASK])
-    cuts = np.clip(nodes.ravel() / k, 0.0, 1.0)[1:-1]
-    ends = np.concatenate([[0.0], cuts, [1.0]])
-    starts = np.stack(np.meshgrid(*[np.arange(ends.size - 1)] * d, indexing="ij"), axis=-1).reshape(-1, d)
-    return [Box(ends[place], ends[place + 1]) for place in starts]
 
 
 def _structured(table: Array, grid: Grid) -> Callable[[Array], Array]:

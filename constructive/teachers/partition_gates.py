@@ -7,7 +7,7 @@ one that belongs to the cell of x; gates fold in one coordinate after the other 
 Bubbles: ``b_1 = 4 z (1 - z)`` by a sawtooth is off by at most 4 delta, from below; ``b_p = P(z, b_(p-1))`` by
 ``e_p = (p + 3) delta``, and never exceeds 1. Masks: a value is clipped to +-min(1, mu / eta), where mu >= 0 vanishes
 with the feature and the feature is at most mu (hats) or 4 mu (bubbles); the product moves by at most
-``max mu (1 - mu / eta) = eta / 4``, or eta. With eta <= delta / 16 that is less than a gate's error.
+``max mu (1 - mu / eta) = eta / 4``, or eta. With eta = delta / 16 that is less than a gate's error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from constructive.teachers.partition_table import Degrees, Grid
 
 Array = NDArray[np.float64]
 MOST_LEVELS = 24
-WIDEST_MASK = 2.0**-20
 
 
 def gate_unit(levels: int) -> float:
@@ -33,8 +32,8 @@ def gate_unit(levels: int) -> float:
 
 
 def mask_width(levels: int) -> float:
-    """Return eta = delta / 16, at most 2^-20: masks rise over this part of a cell."""
-    return min(gate_unit(levels) / 16, WIDEST_MASK)
+    """Return eta = delta / 16: masks rise over this part of a cell."""
+    return gate_unit(levels) / 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,7 +48,8 @@ def verify(theorem: theorems.Theorem | str, *, seed: int = 0, instances: int | N
             progress(k + 1, instances)
     checks = [merged[claim.name] for claim in record.claims if claim.name in merged]
     checks.append(_faults(instances, caught))
-    return Report(record.name, tuple(checks), source=record.source, seed=seed, planted=instances, caught=caught,
+    tables = () if record.tables is None else record.tables(**arguments)
+    return Report(record.name, tuple(checks), tables, source=record.source, seed=seed, planted=instances, caught=caught,
                   notes=(record.statement, f"{worst([c.verdict for c in checks]).value.upper()} on {instances} "
                          f"instances", record.cite()))
 

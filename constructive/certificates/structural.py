@@ -148,16 +148,20 @@ class _Program:
 
 
 def _tree(pattern: BumpPattern) -> tuple[Any, ...]:
-    """Return the tree of halves over the supports, cut along the axes in which all of them are bounded."""
+    """Return the tree of halves over the supports, cut along the axes in which most of them are bounded.
+
+    A teacher's steps look like bumps without an end on one side: a few such must not cost all others their tree.
+    """
     from constructive._kernels.active import build_tree, count_constraints, write_constraints
     lower, upper = pattern.support_lower, pattern.support_upper
     m = lower.shape[0]
-    axes = np.flatnonzero(np.isfinite(lower).all(axis=0) & np.isfinite(upper).all(axis=0))
+    axes = np.flatnonzero((np.isfinite(lower) & np.isfinite(upper)).mean(axis=0) >= 0.5)
     levels = max(0, math.ceil(math.log2(m / _LEAF))) if axes.size else 0
     order = np.arange(m)
     cut_axis, cut = np.empty(2**levels - 1, np.int32), np.empty((2**levels - 1, 2))
     if levels:
-        build_tree(lower, upper, axes, order, cut_axis, cut)
+        largest = np.finfo(np.float64).max  # centers must be numbers; no query goes beyond
+        build_tree(np.maximum(lower, -largest), np.minimum(upper, largest), axes, order, cut_axis, cut)
     start = np.empty(m + 1, np.int64)
     count_constraints(lower, upper, order, start)
     axis, ends = np.empty(start[-1], np.int32), np.empty((start[-1], 2))

@@ -11,6 +11,7 @@ from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
+from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
 from constructive.theorems.product import THEOREM as PRODUCT_GATE
 from constructive.theorems.projection import CERTIFICATE as PROJECTION
@@ -25,7 +26,7 @@ from constructive.theorems.step import THEOREM as STEP_GATE
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
     PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, FOLDING_NORM, BALLS,
-    PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS,
+    PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, LINEAR, SLIGHTLY,
     RULE, UNAVOIDABLE,
 )
 

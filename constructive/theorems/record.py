@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from constructive.evidence import Bracket, Check, Report, Source, judge
+from constructive.evidence import Bracket, Check, Report, Source, Table, judge
 
 Instance = Mapping[str, Any]
 
@@ -69,6 +69,7 @@ class Theorem:
     ``draw(rng, **arguments)`` returns an instance, ``construct(**instance)`` the object that the theorem speaks
     about (mostly a Network), ``plant(network, instance, rng)`` a broken one. ``proof`` maps proof steps to the
     code that carries them out. ``repeats`` is the default number of instances in a verification.
+    ``tables(**arguments)`` adds to its report what can be computed without an instance, such as sizes before any data.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Theorem:
     plant: Callable[[Any, Instance, np.random.Generator], Any]
     proof: tuple[tuple[str, str], ...] = ()
     repeats: int = 5
+    tables: Callable[..., tuple[Table, ...]] | None = None
 
     def build(self, **instance: Any) -> Any:
         """Return the object that the theorem promises for these named values."""

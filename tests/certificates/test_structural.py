@@ -10,6 +10,8 @@ from oracles import box_points, machine_values, nudged
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.structural import find_bumps, structural_bounds
 from constructive.network import Layer, Network
+from constructive.students import memorize, separation
+from constructive.teachers import fit_cells
 
 Array = NDArray[np.float64]
 
@@ -318,3 +320,18 @@ def test_a_face_that_underflows_ends_no_support(dtype: type, slope: float, weigh
     assert value > 0
     assert bounds is not None
     assert bounds[1].item() >= value
+
+
+def test_a_teachers_steps_beside_bounded_bumps_change_no_bound() -> None:
+    """Steps are bumps without an end on one side: the tree cuts only where most supports have ends."""
+    rng = np.random.default_rng(3)
+    X, y = rng.random((300, 2)), rng.choice((-1.0, 1.0), 300)
+    teacher = fit_cells(X, y, order=1, cells=4, amplitude=1.0)
+    student = memorize(X, y, radius=0.4 * separation(X, y).distance, teacher=teacher)
+    network = student.to_network()
+    assert find_bumps(network).rows.size > 300
+    center = rng.random((200, 2))
+    low, high = center - 0.03, center + 0.03
+    bounds, plain = structural_bounds(network, low, high, tight=True), interval_bounds(network, low, high)
+    for found, expected in zip(bounds, plain, strict=True):
+        assert np.abs(found - expected).max() <= 2.0**-44

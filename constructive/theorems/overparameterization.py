@@ -135,7 +135,8 @@ def plant(network: Network, instance: Instance, rng: np.random.Generator) -> Net
 
 LINEAR = Theorem(
     name="linear-over-parameterization",
-    source=Source("2401.13624", "linear over-parameterization is enough if the target is smooth", "sharper", "abstract"),
+    source=Source("2401.13624", "linear over-parameterization is enough if the target is smooth", "sharper",
+                  "abstract"),
     statement="A student of a least squares teacher on K^d cells, K = n^(1 / (2r + d)), is right on every ball and has "
               "(6 d + 2) n + (5 + M) K^d + ... nonzeros, M = C(d + r - 1, d): a constant times the sample size, "
               "for every order r > 0, and within a tenth of 6 d + 2 from an n on that the calculator states.",

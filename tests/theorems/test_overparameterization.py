@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from constructive.theorems import overparameterization as over
 from constructive.theorems import find
+from constructive.theorems import overparameterization as over
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 8, 10, 14])

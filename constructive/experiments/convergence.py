@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.evidence import Report, Source, Verdict
+from constructive.evidence import Report, Source
 from constructive.experiments.baselines import gaussian_process, has_sklearn, kernel_ridge, nearest_neighbors
 from constructive.experiments.cases import RateCase, rate_case
 from constructive.experiments.errors import cell_nodes, harm, squared_error
@@ -122,13 +122,12 @@ def _student_part(case: RateCase, teacher: Teacher, X: Array, y: Array, taught: 
     student: Student = memorize(X, y, radius=separation(X).distance / 4, teacher=teacher, task="regression")
     added = harm(student, case.target, rng)
     proof = student.certify()
-    certified = proof.verdict is Verdict.CONFIRMED
     delta = 0.5 * (4.0 / n) ** (1.0 / d)  # about four data within reach of a test point
     points, values = case.draw(256, rng)
     gap = robust_gap(lambda x: student(x)[:, 0], X, student.labels.scores, student.radius, points, values, delta)
     return {"student": taught + added.measured, "student, proved bound": taught + added.bound,
             "harm": added.measured, "harm deviation": added.deviation, "harm bound": added.bound,
-            "volume": added.volume, "certified": certified, "training error": proof.robust_error.upper,
+            "volume": added.volume, "training error": proof.robust_error.upper, "training error found": proof.robust_error.lower,
             "radius": student.radius, "delta": delta, "attacked": gap.attacked, "forced": gap.forced,
             "plain": gap.plain, "escapes": gap.escapes, "reached": gap.reached}
 

@@ -59,9 +59,8 @@ def rate_checks(draws: Draws, confidence: float, widest: float) -> list[Check]:
     rows, errors = draws.column("training error")
     if not rows:
         return checks
-    certified = all(draws.results[k]["certified"] for k in rows)
     zero = judge(f"robust training error of the student, largest {where}",
-                 Bracket(0.0 if not certified else float(errors.min()), float(errors.max())), "==", 0.0)
+                 Bracket(float(draws.column("training error found")[1].max()), float(errors.max())), "==", 0.0)
     ratios = draws.column("harm")[1] / draws.column("harm bound")[1]
     forced = draws.column("attacked")[1] - draws.column("forced")[1]
     return [*checks, _counted(zero, len(rows)),

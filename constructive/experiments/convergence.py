@@ -127,9 +127,9 @@ def _student_part(case: RateCase, teacher: Teacher, X: Array, y: Array, taught: 
     gap = robust_gap(lambda x: student(x)[:, 0], X, student.labels.scores, student.radius, points, values, delta)
     return {"student": taught + added.measured, "student, proved bound": taught + added.bound,
             "harm": added.measured, "harm deviation": added.deviation, "harm bound": added.bound,
-            "volume": added.volume, "training error": proof.robust_error.upper, "training error found": proof.robust_error.lower,
-            "radius": student.radius, "delta": delta, "attacked": gap.attacked, "forced": gap.forced,
-            "plain": gap.plain, "escapes": gap.escapes, "reached": gap.reached}
+            "volume": added.volume, "radius": student.radius, "training error": proof.robust_error.upper,
+            "training error found": proof.robust_error.lower, "delta": delta, "attacked": gap.attacked,
+            "forced": gap.forced, "plain": gap.plain, "escapes": gap.escapes, "reached": gap.reached}
 
 
 def _available(models: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from constructive.blocks.ramp import slope_above, sum_below
+from constructive.blocks.ramp import slope_above
 from constructive.domain import Box, Region
 from constructive.labels import power_of_two_above
 
@@ -44,14 +44,17 @@ class Cells:
     def of(count: int, dimension: int, width: float, who: str = "Cells") -> Cells:
         """Return the grid with bands of at most the given width; ValueError where a double cannot tell them apart."""
         rises = np.arange(1, count) / count
-        ends = np.array([sum_below(a, width) for a in rises.tolist()])
+        near = rises + width
+        back = near - rises
+        lost = (rises - (near - back)) + (width - back)  # exactly a + w - near, by Knuth's two-sum
+        ends = np.where(lost < 0, np.nextafter(near, -np.inf), near)
         if not (ends > rises).all():
             raise ValueError(f"{who}: width={width!r} is lost in rounding beside thresholds near 1; pass "
                              "a larger width, 2^-50 is enough")
         # the difference of doubles this close is exact, so that slope times it is at least 1 for a machine too
-        pairs = zip(rises.tolist(), ends.tolist(), strict=True)
-        slopes = np.array([slope_above(Fraction(b) - Fraction(a)) for a, b in pairs])
-        return Cells(count, dimension, rises, ends, slopes)
+        widths, which = np.unique(ends - rises, return_inverse=True)  # few: one or two for each binary exponent
+        slopes = np.array([slope_above(Fraction(w)) for w in widths.tolist()])
+        return Cells(count, dimension, rises, ends, slopes[which])
 
     @property
     def region(self) -> Region:

@@ -73,7 +73,7 @@ class _RobustInterpolator(BaseEstimator):
         y = self._settled(points, y, who)
         labels = clean_labels(y, points.shape[0], who=who, task=self._task)
         distance = separation(points, _groups(labels), norm=p).distance
-        radius = self._radius(points, labels, how, p, who)
+        radius = self._radius(points, labels, how, p, distance, who)
         random = None if self.random_state is None else check_random_state(self.random_state)
         guide = self._teacher(points, y, labels, random, who)
         self.student_ = memorize(points, y, radius=radius, teacher=guide, recipe=how, norm=p, ramp=self.ramp,
@@ -99,16 +99,20 @@ class _RobustInterpolator(BaseEstimator):
                              f"one of them or pass duplicates={self._remedy!r}")
         return _majorities(place, y) if self._task == "classification" else _means(place, y)
 
-    def _radius(self, points: Array, labels: Labels, how: Recipe, norm: float, who: str) -> float:
-        """Return the radius asked for, or the fraction of the half separation that the recipe can use."""
+    def _radius(self, points: Array, labels: Labels, how: Recipe, norm: float, distance: float, who: str) -> float:
+        """Return the radius asked for, or the fraction of the half distance that the recipe can use."""
         if not isinstance(self.radius, str):
             return self.radius
         if self.radius != "auto":
             raise ValueError(f"{who}: radius={self.radius!r} must be 'auto' or a number >= 0")
         share = as_number(self.fraction, who, "fraction", above=0.0, below=1.0)
-        apart = how.gate in ("height", "product")  # these two need all boxes disjoint, equal labels included
-        groups = np.arange(points.shape[0]) if apart else _groups(labels)
-        return share * _usable_distance(points, groups, norm if _may_take_balls(how) else math.inf) / 2
+        usable = norm if _may_take_balls(how) else math.inf
+        if how.gate in ("height", "product") or distance == math.inf:
+            # these two gates need all boxes apart, equal labels included; with a single label any radius will do
+            distance = _smallest_distance(points, usable)
+        elif usable != norm:
+            distance = separation(points, _groups(labels), norm=usable).distance
+        return share * distance / 2
 
     def _teacher(self, points: Array, y: NDArray[Any], labels: Labels, random: Any,
                  who: str) -> Teacher | Network | None:
@@ -265,15 +269,9 @@ def _may_take_balls(how: Recipe) -> bool:
     return plain or how.bump == "ball" or how.projection is not None
 
 
-def _usable_distance(points: Array, groups: NDArray[np.int64], norm: float) -> float:
-    """Return the smallest distance of distinct points in different groups; of any two where there is one group.
-
-    With a single label any radius will do, and this one keeps the balls apart; 0 for a single point.
-    """
-    rows = np.unique(points + 0.0, axis=0, return_index=True)[1]
-    found = separation(points[rows], groups[rows], norm=norm).distance
-    if found == math.inf:
-        found = separation(points[rows], norm=norm).distance
+def _smallest_distance(points: Array, norm: float) -> float:
+    """Return the smallest distance of two distinct points; 0 for a single point."""
+    found = separation(np.unique(points + 0.0, axis=0), norm=norm).distance
     return 0.0 if found == math.inf else found
 
 

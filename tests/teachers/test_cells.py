@@ -57,7 +57,7 @@ def whole_index(cells: Cells, points: np.ndarray) -> np.ndarray:
 
 @given(st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 5), st.integers(1, 4), st.integers(1, 5),
        st.sampled_from([0.0, 0.3, 0.9, 1.0]), st.sampled_from([None, 0.3, 1.0, 4.0]), st.sampled_from([0, 2, 45]))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_nonzeros_by_formula_are_those_counted(seed: int, d: int, k: int, order: int, levels: int, zeros: float,
                                                amplitude: float | None, spread: int) -> None:
     table = random_table(np.random.default_rng(seed), d, min(k, 9 // d), order, zeros=zeros, amplitude=amplitude,
@@ -534,7 +534,7 @@ def test_refusals_name_argument_rule_value_and_remedy(wrong: dict[str, object], 
     (3, {"tolerance": 1e-12}, "coefficients"),
     (1, {"tolerance": 1e-300}, "coefficients"),
     (20, {"cells": 2}, "22,020,096 coefficients"),
-    (784, {"cells": 10**8}, r"about 10\^6275 coefficients"),
+    (200, {"cells": 10**25}, r"about 10\^5002 coefficients"),  # more digits than Python prints
 ])
 def test_absurd_sizes_are_refused_with_what_they_need(d: int, arguments: dict[str, float], needs: str) -> None:
     with pytest.raises(ValueError, match=rf"{needs}, more than 5,000,000; use fewer cells"):
@@ -542,6 +542,6 @@ def test_absurd_sizes_are_refused_with_what_they_need(d: int, arguments: dict[st
 
 
 def test_every_combination_of_small_arguments_gives_the_counted_network() -> None:
-    for d, k, order in itertools.product((1, 2), (1, 2, 3), (1, 2, 3, 5)):
+    for d, k, order in itertools.product((1, 2), (1, 2, 3), (1, 2, 5)):
         teacher = taylor_cells(cosines(d), order=order, cells=k)
         assert teacher.nonzeros == teacher.to_network().size.nonzeros

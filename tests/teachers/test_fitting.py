@@ -18,6 +18,7 @@ from constructive.teachers import Teacher, fit_cells, taylor_cells, taylor_parti
 from constructive.teachers.cell_table import Cells, monomials
 from constructive.teachers.cells import make_cells
 from tests.oracles import machine_values
+from tests.test_text import REPOSITORY, run_blocks
 
 LARGE = 2.0**20
 """A cut that cuts nothing."""
@@ -358,3 +359,7 @@ def test_stated_rational_values_of_a_fit_are_those_of_its_network() -> None:
     network = fit_cells(X, y, order=1, cells=2).to_network()
     assert network.exact([Fraction(1, 7)])[0] == Fraction(1, 2)
     assert network.exact([Fraction(6, 7)])[0] == Fraction(-1, 4)
+
+
+def test_the_page_about_teachers_runs() -> None:
+    run_blocks(REPOSITORY / "docs" / "teachers.md")

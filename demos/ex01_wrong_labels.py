@@ -15,7 +15,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import constructive as con
-from constructive.domain import outward_boxes
 
 SEED = 20240117
 SIDE, RADIUS, DELTA, TEST = 16, 0.014, 0.006, 5_000
@@ -93,7 +92,7 @@ def distance(student, rng):
 def sizes(teacher, student, paper, n):
     """Return the ledger: every count of the teacher, the student and the published construction."""
     rows = []
-    for name, size in (("teacher", teacher.network.size), ("student", student.size), ("as published", paper.size)):
+    for name, size in (("teacher", teacher.to_network().size), ("student", student.size), ("as published", paper.size)):
         extra = "" if name == "teacher" else (size.nonzeros - teacher.nonzeros) / n
         rows.append((name, size.nonzeros, extra, size.units, size.depth, size.width, size.parameters, size.distinct,
                      size.magnitude))
@@ -116,8 +115,7 @@ def widths(student, paper):
     """Return how wide plain interval propagation is on the training boxes of both networks."""
     rows = []
     for name, model in (("student", student), ("as published", paper)):
-        boxes = outward_boxes(model.X, model.radius)
-        low, high = con.interval_bounds(model.to_network(), *boxes)
+        low, high = con.interval_bounds(model.to_network(), model.bumps.lower, model.bumps.upper)
         rows.append((name, float((high - low).min()), float(np.median(high - low)), float((high - low).max())))
     title = "Width of interval propagation on the training boxes"
     note = "0 means: the cheapest sound verifier returns exactly the label"

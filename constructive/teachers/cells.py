@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +105,9 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
     if not math.isfinite(budget.total):
         raise ValueError(f"{who}: target {target.name!r} leaves the error without a finite bound ({budget}); rescale "
                          "it, or state its rounding")
-    evidence = getattr(target, "evidence", Evidence.ENCLOSED)
+    evidence = target.evidence
     return Teacher(
-        network=Written(lambda: cell_network(table, levels)), nonzeros=cell_nonzeros(table, levels), target=target,
+        network=Written(partial(cell_network, table, levels)), nonzeros=cell_nonzeros(table, levels), target=target,
         statement=f"Taylor polynomials of degree {r - 1} on {k}^{target.dimension} cells, gates of depth {levels}: "
                   f"error <= {budget.total:.4g} off bands of volume {grid.band_measure:.2g} ({budget})",
         error=Bracket(0.0, budget.total, evidence), evaluate=table.evaluate, region=grid.region,

@@ -7,6 +7,7 @@ degree that its points carry -> a table of monomials -> the same network as Tayl
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def fit_cells(X: ArrayLike, y: Any, *, order: int, cells: int, amplitude: float 
                          f"{float(np.abs(fitted).max()):.3g}; pass a larger tolerance or fewer cells")
     fallen = f", {lowered} of {fitted.shape[0]} cells with a lower degree" if lowered else ""
     return Teacher(
-        network=Written(lambda: cell_network(table, levels)), nonzeros=cell_nonzeros(table, levels),
+        network=Written(partial(cell_network, table, levels)), nonzeros=cell_nonzeros(table, levels),
         statement=f"least squares polynomials of degree {r - 1} on {k}^{points.shape[1]} cells, cut off at "
                   f"+-{bound!r}{fallen}, gates within {gate_error(table, levels):.2g}",
         evaluate=table.evaluate,

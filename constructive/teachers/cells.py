@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.evidence import Bracket, Evidence
+from constructive.evidence import Bracket
 from constructive.targets import Target
 from constructive.teachers.cell_layout import cell_network, cell_nonzeros, value_sizes
 from constructive.teachers.cell_table import Cells, CellTable, horner, monomials

@@ -34,6 +34,15 @@ def _locate(knots: Any, start: int, stop: int, x: Any) -> int:
 
 
 @kernel
+def _locate_both(knots: Any, start: int, stop: int, a: Any, b: Any) -> Any:
+    """Return the first and the last interval that [a, b] meets, without those it only touches at b."""
+    i, j = _locate(knots, start, stop, a), _locate(knots, start, stop, b)
+    if knots[j] == b and j > start:
+        j -= 1
+    return min(i, j), j
+
+
+@kernel
 def _between(knots: Any, values: Any, i: int, x: Any) -> Any:
     """Return the chord of interval i at x."""
     width = knots[i + 1] - knots[i]
@@ -46,7 +55,7 @@ def _between(knots: Any, values: Any, i: int, x: Any) -> Any:
 def _rough(knots: Any, values: Any, slack: Any, start: int, stop: int, a: Any, b: Any, least: Any,
            most: Any) -> Any:
     """Return bounds of the curve on [a, b], the global ones where many knots are inside."""
-    i, j = _locate(knots, start, stop, a), _locate(knots, start, stop, b)
+    i, j = _locate_both(knots, start, stop, a, b)
     if j - i > _FEW:
         return least, most
     bottom = _between(knots, values, i, a)
@@ -69,7 +78,7 @@ def _fit(knots: Any, values: Any, slack: Any, start: int, stop: int, a: Any, b: 
     ``reach``, its square leaves out ``cut``. Between two knots the curve is linear, so a quadratic departs from it by
     at most |c2| dy^2 / 4 more than at the knots, to one side.
     """
-    i, j = _locate(knots, start, stop, a), _locate(knots, start, stop, b)
+    i, j = _locate_both(knots, start, stop, a, b)
     at_a, at_b = _between(knots, values, i, a), _between(knots, values, j, b)
     if h <= 0.0:
         error = slack[i] + 8.0 * _UNIT * (abs(at_a) + abs(values[i]) + abs(values[i + 1])) + _TINY

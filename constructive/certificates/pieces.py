@@ -6,6 +6,7 @@ Cuts are hints: a place that means nothing costs boxes, never truth.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ from constructive.certificates.roots import Decomposition
 from constructive.domain import Box, Region
 
 Array = NDArray[np.float64]
+Places = list[list[Array]]
+"""Levels of places for each coordinate."""
 
 
 def boxes_of(domain: Box | Region | Sequence[Box], dimension: int, who: str) -> tuple[Array, Array]:
@@ -78,54 +81,78 @@ def intervals_of(low: Array, high: Array) -> list[list[tuple[float, float]]]:
     return out
 
 
-def hints(network: Decomposition) -> list[Array]:
-    """Return for each coordinate where curves of it bend sharply: worth cutting boxes there."""
-    found: list[list[Array]] = [[np.zeros(0)] for _ in range(network.dimension)]
+def hints(network: Decomposition, size: float) -> Places:
+    """Return for each coordinate where curves of it bend by ``size`` or more: worth cutting boxes there.
+
+    Coarsest first: sharp bends, then those a sixteenth as large, and so on, all lists holding the ones before. A bend
+    is how far a value lies from the chord of its neighbors.
+    """
+    found: list[list[tuple[Array, Array]]] = [[(np.zeros(0), np.zeros(0))] for _ in range(network.dimension)]
     for node in network.nodes:
         if node.root < network.dimension and node.curve.knots.size > 2:
             width = np.diff(node.curve.knots)
             known = np.isfinite(node.curve.slack) & (width > 0)
             slope = np.where(known, np.diff(node.curve.values) / np.where(width > 0, width, 1.0), 0.0)
             turn = np.where(known[:-1] & known[1:], np.abs(np.diff(slope)), 0.0)
-            found[node.root].append(node.curve.knots[1:-1][turn > turn.max() / 8])
-    return [_apart(np.unique(np.concatenate(each))) for each in found]
+            bend = turn * (width[1:] / np.maximum(width[1:] + width[:-1], 1e-300)) * width[:-1]
+            found[node.root].append((node.curve.knots[1:-1][bend > size], bend[bend > size]))
+    joined = [[np.concatenate(column) for column in zip(*each, strict=True)] for each in found]
+    most = max(float(bend.max(initial=0.0)) for _, bend in joined)
+    levels = max(1, math.ceil(math.log(most / size, 16))) if most > size > 0 else 1
+    return [[_apart(np.unique(at[bend > size * 16.0**level])) for at, bend in joined]
+            for level in range(levels - 1, -1, -1)]
 
 
 def _apart(places: Array) -> Array:
     return places[np.concatenate([[True], np.diff(places) > 2.0**-46])] if places.size else places
 
 
-def cut_at(low: Array, high: Array, places: list[Array], most: int) -> tuple[Array, Array]:
-    """Return the boxes cut at all places inside them, if that gives at most ``most`` boxes."""
-    inside = [(np.searchsorted(at, a, "right"), np.searchsorted(at, b, "left"))
-              for at, a, b in zip(places, low.T, high.T, strict=True)]
-    counts = np.prod([np.maximum(stop - start, 0) + 1.0 for start, stop in inside], axis=0)
-    if counts.sum() > most or counts.max() == 1:
+def cut_at(low: Array, high: Array, places: Places, most: int) -> tuple[Array, Array]:
+    """Return the boxes cut at all places of the finest level that gives at most ``most`` boxes."""
+    for level in reversed(places):
+        inside = [(np.searchsorted(at, a, "right"), np.searchsorted(at, b, "left"))
+                  for at, a, b in zip(level, low.T, high.T, strict=True)]
+        counts = np.prod([np.maximum(stop - start, 0) + 1.0 for start, stop in inside], axis=0)
+        if counts.sum() <= most:
+            break
+    else:
+        return low, high
+    if counts.max() == 1:
         return low, high
     lows, highs = [], []
     for i in range(low.shape[0]):
         ends = [[a, *at[start[i]:stop[i]].tolist(), b]
-                for at, a, b, (start, stop) in zip(places, low[i].tolist(), high[i].tolist(), inside, strict=True)]
+                for at, a, b, (start, stop) in zip(level, low[i].tolist(), high[i].tolist(), inside, strict=True)]
         lows.append(np.array(list(itertools.product(*[each[:-1] for each in ends]))))
         highs.append(np.array(list(itertools.product(*[each[1:] for each in ends]))))
     return np.concatenate(lows), np.concatenate(highs)
 
 
-def halved(low: Array, high: Array, shares: Array, places: list[Array]) -> tuple[Array, Array]:
-    """Return every box cut in two across the coordinate with the largest share, at a hint inside or in the middle."""
-    side = np.argmax(np.where(high > low, shares, -1.0), axis=1)
+def halved(low: Array, high: Array, shares: Array, places: Places) -> tuple[Array, Array]:
+    """Return every box cut in two: at a hint of the coarsest level inside it, else in the middle.
+
+    Of several coordinates the one with the largest share is cut, at the hint nearest to the middle.
+    """
     rows = np.arange(low.shape[0])
-    a, b = low[rows, side], high[rows, side]
-    cut = a + (b - a) / 2
-    for j, at in enumerate(places):
-        mine = np.flatnonzero(side == j)
-        if at.size == 0 or mine.size == 0:
-            continue
-        right = np.minimum(np.searchsorted(at, cut[mine]), at.size - 1)
-        left = np.maximum(right - 1, 0)
-        near = np.where(np.abs(at[left] - cut[mine]) < np.abs(at[right] - cut[mine]), at[left], at[right])
-        inside = (near > a[mine]) & (near < b[mine])
-        cut[mine] = np.where(inside, near, cut[mine])
+    shares = np.where(high > low, shares, -1.0)
+    side, middle = np.full(rows.size, -1), low + (high - low) / 2
+    cut = np.zeros(rows.size)
+    for level in places:
+        best = np.where(side >= 0, np.inf, -np.inf)
+        for j, at in enumerate(level):
+            if at.size:
+                near = _nearest(at, middle[:, j])
+                better = (near > low[:, j]) & (near < high[:, j]) & (shares[:, j] > best)
+                side[better], cut[better], best[better] = j, near[better], shares[better, j]
+    rest = np.flatnonzero(side < 0)
+    side[rest] = np.argmax(shares[rest], axis=1)
+    cut[rest] = middle[rest, side[rest]]
     first_high, second_low = high.copy(), low.copy()
     first_high[rows, side], second_low[rows, side] = cut, cut
     return np.concatenate([low, second_low]), np.concatenate([first_high, high])
+
+
+def _nearest(at: Array, x: Array) -> Array:
+    right = np.minimum(np.searchsorted(at, x), at.size - 1)
+    left = np.maximum(right - 1, 0)
+    return np.where(np.abs(at[left] - x) < np.abs(at[right] - x), at[left], at[right])

@@ -176,7 +176,13 @@ def _advanced(weight: sparse.csr_array, bias: Array, doubt: Array, parts: list[P
             return None, [piece for part in parts for piece in part.line(factors, bias, doubt).relu(MOST_KNOTS)]
     step = Affine.of(weight, bias, doubt, before)
     room = MOST_KNOTS - sum(part.knots.size for part in parts)
-    return step, [piece for part in parts for piece in part.image(step, rectified=True).relu(room)]
+    out: list[Part] = []
+    for whole in parts:
+        for part in whole.pieces(bias.size):
+            new = part.image(step, rectified=True).relu(room)
+            room -= sum(each.knots.size for each in new) - part.knots.size
+            out.extend(new)
+    return step, out
 
 
 def _is_identity(part: Part) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.certificates.comparison import Comparison, Smooth, orders, refuse_contradiction
+from constructive.certificates.comparison import Comparison, Smooth, orders, refuse_contradiction, values_at
 from constructive.certificates.forms import Bounder
 from constructive.certificates.line import sup_on_line
 from constructive.certificates.pieces import boxes_of, cut_at, halved, hints, intervals_of
@@ -26,9 +26,10 @@ from constructive.evidence import Bracket, Evidence
 from constructive.network import Network
 
 Array = NDArray[np.float64]
-_DEGREES = {2: 4, 3: 4, 4: 2}
+_DEGREES = {2: 4, 3: 3, 4: 2}
 """Degrees of forms by dimension: in low dimensions products of quadratic pieces are followed exactly."""
 
+_GLIMPSES = 512
 _STARTS = 8
 """One box in so many of the budget may come from cuts before any bound is known."""
 
@@ -76,7 +77,7 @@ def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[
     if target.dimension == 1:
         lower, upper = sup_on_line(sums, target, low[:, 0], high[:, 0], goal, bound, most)
         return Bracket(lower, upper, evidence)
-    places = hints(sums)
+    places = hints(sums, max(_glimpse(real, target, low, high), goal(0.0)) / 4)
     low, high = cut_at(low, high, places, max(1, most // _STARTS))
     degree = _DEGREES.get(target.dimension, 2 if target.dimension <= 6 else 1)
     compare = Comparison.of(real, target, Bounder.of(sums, degree), orders(target, degree))
@@ -98,3 +99,11 @@ def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[
         left -= low.shape[0]
         upper, seen, shares = compare(low, high)
         found = max(found, seen)
+
+
+def _glimpse(network: Network, target: Smooth, low: Array, high: Array) -> float:
+    """Return the largest distance at some points of some boxes: a hint which bends of the network matter."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, low.shape[0], _GLIMPSES)
+    points = low[rows] + (high - low)[rows] * rng.random((_GLIMPSES, low.shape[1]))
+    return float(np.abs(network(points)[:, 0] - values_at(target, np.clip(points, low[rows], high[rows]))).max())

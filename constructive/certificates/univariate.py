@@ -167,15 +167,17 @@ class Part:
         gone, shows = self.alive[top <= 0], top > 0
         error[gone] = np.maximum(error[gone] + top[~shows], 0.0)
         slack[gone] = np.minimum(slack[gone], error[gone])
-        alive = self.alive[shows]
-        knots, values, moved = with_zeros(self.knots, self.values[shows], error[alive], room)
-        more = moved + _gaps(values[:, :-1], values[:, 1:]).max(axis=1, initial=0.0)
-        slack[alive], error[alive] = (slack[alive] + more) * _UP, (error[alive] + more) * _UP
+        alive, values = self.alive[shows], self.values[shows]
+        turns = np.flatnonzero(values.min(axis=1) < 0)
+        knots, values, moved = with_zeros(self.knots, values, turns, error[alive], room)
+        if turns.size:
+            moved[turns] += _gaps(values[turns, :-1], values[turns, 1:]).max(axis=1, initial=0.0)
+        slack[alive], error[alive] = (slack[alive] + moved) * _UP, (error[alive] + moved) * _UP
         return Part(knots, alive, np.maximum(values, 0.0), slack, self.noise, error).pieces()
 
-    def pieces(self) -> list[Part]:
-        """Return the part cut into pieces of moderate size, without the units that vanish on them."""
-        count = max(1, -(-(self.knots.size - 1) // max(_PART, 32 * _PART // max(1, self.alive.size))))
+    def pieces(self, rows: int = 1) -> list[Part]:
+        """Return the part cut into pieces fit for that many rows, without the units that vanish on them."""
+        count = max(1, -(-(self.knots.size - 1) // max(_PART, 32 * _PART // max(rows, self.alive.size, 1))))
         ends = np.linspace(0, self.knots.size - 1, count + 1).astype(int)
         return [self._piece(a, b + 1) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
@@ -211,9 +213,9 @@ def zeros(knots: Array, values: Array, slack: Array) -> Array:
     return found
 
 
-def with_zeros(knots: Array, values: Array, slack: Array, room: int) -> tuple[Array, Array, Array]:
-    """Return the knots with zeros of the chords added, values there, and by how much a chord may have moved."""
-    found = zeros(knots, values, slack)
+def with_zeros(knots: Array, values: Array, turns: Places, slack: Array, room: int) -> tuple[Array, Array, Array]:
+    """Return the knots with zeros of the chords ``turns`` added, all values there, and how far each chord may have moved."""
+    found = zeros(knots, values[turns], slack[turns]) if turns.size else np.zeros(0)
     found = np.unique(found[(found > knots[0]) & (found < knots[-1])])
     if found.size:
         spot = np.searchsorted(knots, found)

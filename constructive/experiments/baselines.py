@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,16 @@ def has_sklearn() -> bool:
     return find_spec("sklearn") is not None
 
 
+def _one_thread() -> Any:
+    """Return a context in which linear algebra runs on one thread: more of them sum in another order.
+
+    With it a draw returns the same digits on one worker as on many. scikit-learn brings the package along.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
+
+
 def nearest_neighbors(X: Array, y: Array, points: Array) -> Array:
     """Return the mean label of the k nearest data (l_2), k = ceil(n^(2/(2+d)) / 2): the order for Lipschitz targets."""
     n, d = X.shape
@@ -39,7 +50,8 @@ def kernel_ridge(X: Array, y: Array, points: Array, noise: float) -> Array:
     from sklearn.kernel_ridge import KernelRidge
 
     model = KernelRidge(kernel="rbf", gamma=0.5 / _LENGTH**2, alpha=noise**2)
-    return np.asarray(model.fit(X, y).predict(points), dtype=np.float64)
+    with _one_thread():
+        return np.asarray(model.fit(X, y).predict(points), dtype=np.float64)
 
 
 def gaussian_process(X: Array, y: Array, points: Array, noise: float) -> Array:
@@ -49,9 +61,9 @@ def gaussian_process(X: Array, y: Array, points: Array, noise: float) -> Array:
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
     kernel = ConstantKernel(1.0) * RBF(_LENGTH) + WhiteKernel(noise**2)
-    with warnings.catch_warnings():
+    with _one_thread(), warnings.catch_warnings():
         # a likelihood that is flat in one parameter ends at its bound; that is still a baseline
         warnings.simplefilter("ignore", ConvergenceWarning)
         tuned = GaussianProcessRegressor(kernel).fit(X[:_TUNED_ON], y[:_TUNED_ON])
         model = GaussianProcessRegressor(tuned.kernel_, optimizer=None).fit(X, y)
-    return np.asarray(model.predict(points), dtype=np.float64)
+        return np.asarray(model.predict(points), dtype=np.float64)

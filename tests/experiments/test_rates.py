@@ -174,6 +174,14 @@ def test_kernel_methods_are_asked_only_where_they_fit() -> None:
     assert all(0 < value < 0.2 for row in errors[:2] for value in row[7:])
 
 
+@pytest.mark.slow
+def test_kernel_methods_too_return_the_same_digits_on_any_number_of_workers() -> None:
+    pytest.importorskip("sklearn")
+    case = rate_case(1, 1, cells=(5, 6))
+    one, two = (rates([case], models=("kernel ridge", "Gaussian process"), seeds=2, n_jobs=k) for k in (1, 2))
+    assert [t.rows for t in one.tables] == [t.rows for t in two.tables]
+
+
 def test_without_scikit_learn_its_methods_are_left_out_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convergence, "has_sklearn", lambda: False)
     report = rates([rate_case(1, 1, cells=(2, 3), scale=4.0)], models=("teacher", "kernel ridge"), seeds=2)

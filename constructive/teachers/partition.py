@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,11 @@ from constructive._checks import as_count, as_number
 from constructive.evidence import Bracket
 from constructive.targets import Target
 from constructive.targets.target import shifted
+from constructive.teachers.cells import ErrorBudget
 from constructive.teachers.partition_bound import UP, taylor_bound
 from constructive.teachers.partition_gates import MOST_LEVELS, follow_folds
 from constructive.teachers.partition_layout import partition_network
+from constructive.teachers.partition_rounding import evaluation_error
 from constructive.teachers.partition_size import partition_nonzeros
 from constructive.teachers.partition_table import (
     Grid,
@@ -34,35 +35,12 @@ from constructive.teachers.teacher import Teacher, Written
 
 Array = NDArray[np.float64]
 
-__all__ = ["PartitionBudget", "taylor_bound", "taylor_partition"]
+__all__ = ["taylor_bound", "taylor_partition"]
 
 _LARGEST = 5_000_000
 _UNIT = 2.0**-53
 _USUAL = 8
 """Depth of gates that a size is named for before the depth is known."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartitionBudget:
-    """Where the error of a partition teacher comes from, each part a proved bound on the unit cube.
-
-    ``construction``: glued polynomials against the target; ``gates``: the network's products and masks against true
-    ones; ``representation``: computed coefficients and rounded nodes. Evaluation, the rounding while the network runs,
-    is no part of it: this is about the real network with the stored weights.
-    """
-
-    construction: float
-    gates: float
-    representation: float
-
-    @property
-    def total(self) -> float:
-        """The real network against the target: the sum, rounded upward."""
-        return (self.construction + self.gates + self.representation) * UP
-
-    def __str__(self) -> str:
-        return (f"construction {self.construction:.4g} + gates {self.gates:.2g} + representation "
-                f"{self.representation:.1g}, evaluation not included")
 
 
 def taylor_partition(target: Target, *, order: int, cells: int | None = None, tolerance: float | None = None,
@@ -74,8 +52,9 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     leaves). ``pieces``: "modified" ones of degree r - 2, or "full" Taylor pieces of degree r - 1, of the same order
     with more coefficients and a bound r - 1 times larger.
     Error: ``c_r (d/K)^r F_r / r!``, divided by r - 1 for modified pieces of order r >= 2, with
-    ``c_r = max (1-s) s^r + s (1-s)^r`` = 1/2, 1/4, 1/8, 1/12, ..., plus gates and representation; all in ``error`` and
-    ``statement``. Outside the cube it continues with the value at the nearest point of the cube.
+    ``c_r = max (1-s) s^r + s (1-s)^r`` = 1/2, 1/4, 1/8, 1/12, ..., plus gates and representation: all in ``error``. The
+    ``statement`` names the parts, and beside them a bound on what rounding adds in a double-precision run. Outside the
+    cube the teacher continues with the value at the nearest point of the cube.
     Size, exactly, in ``nonzeros``: one for each of at most (K + 1)^d C(d + q, d) coefficients, q the degree of the
     pieces, 4 for each choice of features in d - 1 coordinates, and product gates of about 20 m, whose number does not
     depend on K. Depth about (q + d) m + log2 K. Weights up to 4^(m+3).
@@ -105,7 +84,7 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     room = max(built / 20, 1e-13) if goal is None else goal / UP - built - stored
     m = depth or gate_levels(table, grid, room)
     folds = follow_folds(table, grid, m)
-    budget = PartitionBudget(built, folds.error, stored)
+    budget = ErrorBudget(built, folds.error, stored, evaluation_error(table, grid, m, folds))
     if goal is not None and budget.total > goal:
         raise ValueError(f"{who}: tolerance={tolerance!r} cannot be met with cells={k} and gates of depth {m}, the "
                          f"proved error is {budget.total:.4g} ({budget}); raise levels or tolerance")

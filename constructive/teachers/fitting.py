@@ -75,7 +75,7 @@ def fit_cells(X: ArrayLike, y: Any, *, order: int, cells: int, amplitude: float 
     if levels is None:
         raise ValueError(f"{who}: tolerance={goal!r} cannot be met by gates of depth 48, the fitted coefficients reach "
                          f"{float(np.abs(fitted).max()):.3g}; pass a larger tolerance or fewer cells")
-    fallen = f", {lowered} of {fitted.shape[0]} cells with a lower degree" if lowered else ""
+    fallen = f", {lowered} of {fitted.shape[0]} cells with a lower degree or empty" if lowered else ""
     return Teacher(
         network=Written(partial(cell_network, table, levels)), nonzeros=cell_nonzeros(table, levels),
         statement=f"least squares polynomials of degree {r - 1} on {k}^{points.shape[1]} cells, cut off at "

@@ -3,10 +3,10 @@
 A row of n terms that are not 0, of total size S, is off by at most (n + 1) u S at the numbers it reads; u = 2^-53. All
 rows but the first ones have S <= 4 or so: ``row`` = 16 u bounds their rounding. Constants below are generous.
 
-*Ramps, hats, z.* Their terms are as large as K: 40 K u for a hat, 160 K u for z. Of relu(y - c) and relu(c - y) one is 0
-up to rounding, so that a fold passes errors on as they are and a tooth doubles them while its weight falls by 4: the
+*Ramps, hats, z.* Their terms are as large as K: 40 K u for a hat, 160 K u for z. Of relu(y - c) and relu(c - y) one is
+0 up to rounding, so that a fold passes errors on as they are and a tooth doubles them while its weight falls by 4: the
 square errs by 2 e + (6 + m) row for an input error e, the bubble b_1 by 4 e + (17 + m) row, and a gate, two squares, by
-(24 + 2 m) row beyond its inputs' errors. Its slope is at most 1 in either factor, and |u| + 2^-m in the other one.
+(24 + 2 m) row beyond its inputs' errors. Its slope is at most 1 in the class function u, and u + 2^-m in the value.
 *Features.* Off its support a hat is 0 exactly as soon as the point is 40 K u away; so only the features of three
 neighboring cells count, whose coefficients have the total ``mass``.
 *Masks* are 0 or 1 exactly unless a hat lies in (0, eta + 40 K u). There the class function is below 4 (eta + 40 K u),

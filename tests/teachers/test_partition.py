@@ -16,9 +16,8 @@ from constructive.network import Layer, Network
 from constructive.targets import Target, cosine_product, gaussian_bump, kink, polynomial, runge
 from constructive.teachers import Teacher, taylor_bound, taylor_partition
 from constructive.teachers.partition import partition_table
-from constructive.teachers.partition_gates import follow_folds, mask_width
+from constructive.teachers.partition_gates import follow_folds
 from constructive.teachers.partition_layout import partition_network
-from constructive.teachers.partition_rounding import evaluation_error
 from constructive.teachers.partition_table import Grid, evaluate_table, piece_degree
 
 COSINES = cosine_product([5.0, 4.0], [-0.5, 0.4])
@@ -140,73 +139,6 @@ def test_the_statement_names_the_parts_of_the_error() -> None:
         assert word in teacher.statement
 
 
-# -- masks ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("order", "cells"), [(2, 5), (2, 8), (4, 5), (4, 8)])
-def test_masks_are_exactly_zero_or_one_off_the_bands(order: int, cells: int, dtype: type) -> None:
-    network, _, grid, _ = parts(COSINES, order, cells, 4)
-    rng = np.random.default_rng(4)
-    t = rng.integers(0, cells, (500, 2)) + rng.uniform(2.0**-10, 1 - 2.0**-10, (500, 2))
-    single = Network(tuple(Layer.build(layer.weight, layer.bias, dtype) for layer in network.layers))
-    owners = cells + 1 + (cells if grid.degree else 0)
-    inside = np.floor(t[:, 0]).astype(int)
-    wanted = np.zeros((owners, 500))
-    wanted[inside, np.arange(500)] = wanted[inside + 1, np.arange(500)] = 1
-    if grid.degree:
-        wanted[cells + 1 + inside, np.arange(500)] = 1
-    found = [values for values in single.hidden(t / cells)
-             if any(np.array_equal(np.maximum(values[i:i + owners], 0), wanted)
-                    for i in range(values.shape[0] - owners + 1))]
-    assert found  # one layer holds the masks, bit for bit
-
-
-def shuffled(network: Network, rng: np.random.Generator) -> Network:
-    """Return the same function with its hidden units in another order, so that every sum is added up otherwise."""
-    layers, places = [], np.arange(network.inputs)
-    for k, layer in enumerate(network.layers):
-        order = rng.permutation(layer.outputs) if k + 1 < network.depth else np.arange(layer.outputs)
-        layers.append(Layer.build(layer.weight[:, places][order], layer.bias[order]))
-        places = order
-    return Network(tuple(layers))
-
-
-@pytest.mark.parametrize(("d", "order", "cells", "levels"), [(1, 2, 10, 3), (1, 5, 16, 10), (2, 2, 5, 6), (2, 4, 6, 12),
-                                                             (3, 3, 3, 4)])
-def test_rounding_stays_below_its_bound_in_any_order_of_sums(d: int, order: int, cells: int, levels: int) -> None:
-    network, table, grid, _ = parts(cosines(d), order, cells, levels)
-    stated = evaluation_error(table, grid, levels, follow_folds(table, grid, levels))
-    rng = np.random.default_rng(8)
-    nodes = rng.integers(0, cells + 1, (24, d))
-    # anywhere, where masks rise, and a few last places beside nodes
-    points = np.concatenate([rng.random((8, d)), (nodes[:8] + rng.uniform(-1, 1, (8, d)) * mask_width(levels)) / cells,
-                             (nodes[8:] + rng.uniform(-1, 1, (16, d)) * 2.0**-48) / cells]).clip(0, 1)
-    truths = [network.exact(point)[0] for point in points.tolist()]
-    for _ in range(4):
-        run = shuffled(network, rng)(points)[:, 0]
-        assert all(abs(Fraction(float(value)) - truth) <= Fraction(stated)
-                   for value, truth in zip(run, truths, strict=True))
-    assert stated < 1e-6
-
-
-def test_bands_do_no_harm() -> None:
-    # where masks rise, over 4^-8 of a cell, the value is still within the stated gates
-    network, table, grid, stated = parts(cosines(2), 4, 4, 5)
-    rng = np.random.default_rng(5)
-    near = (rng.integers(0, 5, (2000, 1)) + rng.uniform(-4, 4, (2000, 1)) * 4.0**-8) / 4
-    x = np.clip(np.hstack([near, rng.random((2000, 1))]), 0, 1)
-    for points in (x, x[:, ::-1]):
-        assert np.abs(network(points)[:, 0] - evaluate_table(table, grid, points)).max() <= stated + 1e-11
-
-
-@pytest.mark.parametrize("order", [2, 3, 4])
-def test_beyond_the_cube_the_nearest_point_of_the_cube_counts(order: int) -> None:
-    network = taylor_partition(cosines(2), order=order, cells=4).to_network()
-    outside = np.array([[-0.75, 0.3], [1.25, -3.0], [0.5, 2.0], [64.0, 64.0]])
-    assert np.abs(network(outside) - network(np.clip(outside, 0, 1))).max() <= 1e-9
-
-
 # -- cells from a tolerance ----------------------------------------------------------------------------------------
 
 
@@ -248,19 +180,6 @@ def test_undamped_slopes_would_break_the_order() -> None:
     bad = taylor_partition(full, order=3, cells=4, levels=12).to_network().exact([Fraction(1, 8)])[0]
     assert abs(good - Fraction(1, 64)) <= Fraction(1, 2**40)
     assert abs(bad - Fraction(1, 64)) == pytest.approx(1 / 64, abs=1e-9)
-
-
-def test_values_of_the_wrong_cell_are_noticed() -> None:
-    # masks that let the neighbor through: the comparison with the structured evaluation sees it
-    network, table, grid, stated = parts(COSINES, 2, 4, 6)
-    steep = [k for k, layer in enumerate(network.layers) if layer.weight.nnz and layer.weight.data.min() < -(2.0**15)]
-    assert len(steep) == 1
-    layers = list(network.layers)
-    blunt = layers[steep[0]].weight.copy()
-    blunt.data = np.where(blunt.data < -(2.0**15), -1.0, blunt.data)
-    layers[steep[0]] = Layer.build(blunt, layers[steep[0]].bias)
-    x = COSINES.box.sample(500, np.random.default_rng(6))
-    assert np.abs(Network(tuple(layers))(x)[:, 0] - evaluate_table(table, grid, x)).max() > 10 * stated
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------

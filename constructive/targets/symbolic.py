@@ -60,12 +60,14 @@ def target_from_sympy(expression: Any, symbols: Sequence[Any], box: Box | None =
     spread, boxes = as_number(relative, _WHO, "relative", above=0.0), as_count(budget, _WHO, "budget", at_least=4)
     _refuse_rough(expression, names, domain)
 
-    # the formula first: what cannot be enclosed is named as it stands there, not in a derivative
-    programs = {(0,) * d: compiled(expression, names, _WHO)}
+    compiled(expression, names, _WHO)  # what cannot be enclosed is named as it stands there, not in a derivative
+    # sympy rounds products of floats and integers, which derivatives are full of; rational numbers stay exact
+    exact = expression.xreplace({number: sympy.Rational(number) for number in expression.atoms(sympy.Float)})
+    programs = {(0,) * d: compiled(exact, names, _WHO)}
     for r in range(1, top + 2):  # one order more, for the mean value form
         for alpha in multi_indices(d, r):
             pairs = [(s, a) for s, a in zip(names, alpha, strict=True) if a]
-            programs[alpha] = compiled(sympy.diff(expression, *pairs), names, _WHO)
+            programs[alpha] = compiled(sympy.diff(exact, *pairs), names, _WHO)
     size: dict[tuple[int, ...], float] = {}
     error: dict[tuple[int, ...], float] = {}
     for r in range(top + 1):

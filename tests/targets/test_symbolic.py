@@ -81,6 +81,15 @@ def test_a_formula_can_be_sent_to_other_processes() -> None:
     assert (copy.derivative((1, 1), x) == target.derivative((1, 1), x)).all()
 
 
+def test_decimal_coefficients_are_differentiated_without_rounding() -> None:
+    rate = 2.91545189504373  # 6 times this is not a double: sympy alone would round it
+    tested = case(-sympy.Float(rate) * y**3, [x, y], order=2)
+    for at in tested.target.box.sample(40, np.random.default_rng(0)):
+        computed = mp.mpf(float(tested.target.derivative((0, 2), at[None])[0]))
+        gap = abs(computed + 6 * mp.mpf(rate) * mp.mpf(float(at[1])))
+        assert gap <= tested.target.derivative_rounding(2)
+
+
 def test_a_spent_budget_leaves_a_bound_that_holds() -> None:
     rough = target_from_sympy(sympy.sin(50 * x) * sympy.exp(sympy.sin(20 * y)), [x, y], order=2, budget=40)
     fine = target_from_sympy(sympy.sin(50 * x) * sympy.exp(sympy.sin(20 * y)), [x, y], order=2)

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from constructive.certificates.sup_error import sup_error
 from constructive.domain import Box
 from constructive.evidence import Evidence, Verdict
 from constructive.targets import check_target, cosine_product, kink, multi_indices, rescaled, target_from_callable
+from constructive.teachers import taylor_partition
 
 
 def wave(X: np.ndarray) -> np.ndarray:
@@ -176,3 +178,16 @@ def test_the_seed_decides() -> None:
         assert first.bound(r) == again.bound(r)
         for alpha in multi_indices(2, r):
             assert (first.derivative(alpha, np.eye(2)) == again.derivative(alpha, np.eye(2))).all()
+
+
+# -- what rests on them ------------------------------------------------------------------------------------
+
+
+def test_teachers_and_errors_that_rest_on_samples_say_so() -> None:
+    target = target_from_callable(wave, 1, order=3)
+    teacher = taylor_partition(target, order=2, cells=8)
+    assert teacher.error is not None
+    assert teacher.error.evidence is Evidence.SAMPLED
+    bracket = sup_error(teacher.to_network(), target)
+    assert bracket.evidence is Evidence.SAMPLED
+    assert bracket.lower <= teacher.error.upper

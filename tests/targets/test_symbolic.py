@@ -12,9 +12,9 @@ from target_cases import Case, mp, precise
 
 from constructive.certificates.sup_error import sup_error
 from constructive.domain import Box
-from constructive.evidence import Evidence
+from constructive.evidence import Evidence, Verdict
 from constructive.network import Network
-from constructive.targets import cosine_product, gaussian_bump, multi_indices, runge, target_from_sympy
+from constructive.targets import check_target, cosine_product, gaussian_bump, multi_indices, runge, target_from_sympy
 
 x, y, z = sympy.symbols("x y z")
 WIDE = Box(np.array([-1.0, 0.5]), np.array([1.0, 2.0]))
@@ -203,3 +203,35 @@ def test_targets_load_without_sympy() -> None:
 
 def test_the_name_is_the_formula() -> None:
     assert CASES["wave"].target.name == "exp(-x)*sin(3*y)"
+
+
+# -- formulas at random ------------------------------------------------------------------------------------
+
+
+def formula(rng: np.random.Generator, depth: int) -> sympy.Expr:
+    """Return a drawn expression that is smooth on the whole plane."""
+    if depth == 0:
+        number = sympy.Rational(int(rng.integers(-9, 10)), int(rng.integers(1, 8)))
+        return [x, y, number, sympy.Float(round(float(rng.uniform(-3, 3)), 2)), sympy.pi][int(rng.integers(5))]
+    inner = formula(rng, depth - 1)
+    kinds = [lambda t: t + formula(rng, depth - 1), lambda t: t * formula(rng, depth - 1), lambda t: t**3,
+             lambda t: 1 / (2 + t**2), sympy.sin, sympy.cos, sympy.exp, sympy.tanh, sympy.atan, sympy.sinh, sympy.cosh,
+             lambda t: sympy.log(1 + t**2), lambda t: sympy.sqrt(1 + t**2)]
+    return kinds[int(rng.integers(len(kinds)))](inner)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_drawn_formulas_keep_their_bounds_and_their_rounding(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    box = Box(rng.uniform(-2, 0, 2), rng.uniform(0.1, 2, 2))
+    tested = case(formula(rng, int(rng.integers(1, 5))), [x, y], box, order=2)
+    target = tested.target
+    dense, few = box.sample(2000, rng), box.sample(5, rng)
+    for r in range(3):
+        for alpha in multi_indices(2, r):
+            assert np.abs(target.derivative(alpha, dense)).max() <= target.bound(r) + target.derivative_rounding(r)
+            for at in few:
+                gap = abs(mp.mpf(float(target.derivative(alpha, at[None])[0])) - precise(tested, alpha, at))
+                assert gap <= target.derivative_rounding(r) + mp.mpf(10) ** -45  # the oracle's own error
+    assert check_target(target, samples=40, rng=seed).verdict is Verdict.CONSISTENT

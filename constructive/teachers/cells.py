@@ -8,7 +8,6 @@ construction (the theorem), representation (numbers stored as doubles), evaluati
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,7 +18,7 @@ from constructive.evidence import Bracket
 from constructive.targets import Target
 from constructive.teachers.cell_layout import cell_network, cell_nonzeros, value_sizes
 from constructive.teachers.cell_table import Cells, CellTable, horner, monomials
-from constructive.teachers.teacher import Teacher, Written
+from constructive.teachers.teacher import ErrorBudget, Teacher, Written
 
 Array = NDArray[np.float64]
 
@@ -29,29 +28,6 @@ _HIGHEST = 20
 _UNIT = 2.0**-53
 _UP = 1.0 + 2.0**-40
 """Rounds a bound computed in a few operations safely upward."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ErrorBudget:
-    """Where a teacher's error comes from, each part a proved bound.
-
-    ``construction``: polynomials against the target; ``gates``: product gates against products; ``representation``:
-    numbers stored as doubles; ``evaluation``: rounding of a double-precision run, in any order of summation.
-    """
-
-    construction: float
-    gates: float
-    representation: float
-    evaluation: float
-
-    @property
-    def total(self) -> float:
-        """The real network against the target: all but the evaluation, rounded upward."""
-        return (self.construction + self.gates + self.representation) * _UP
-
-    def __str__(self) -> str:
-        return (f"construction {self.construction:.4g} + gates {self.gates:.2g} + representation "
-                f"{self.representation:.1g}, evaluation {self.evaluation:.1g}")
 
 
 def cell_bound(target: Target, order: int, cells: int) -> float:
@@ -111,6 +87,7 @@ def taylor_cells(target: Target, *, order: int, cells: int | None = None, tolera
         statement=f"Taylor polynomials of degree {r - 1} on {k}^{target.dimension} cells, gates of depth {levels}: "
                   f"error <= {budget.total:.4g} off bands of volume {grid.band_measure:.2g} ({budget})",
         error=Bracket(0.0, budget.total, evidence), evaluate=table.evaluate, region=grid.region,
+        budget=budget,
     )
 
 

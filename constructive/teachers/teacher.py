@@ -31,13 +31,37 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ErrorBudget:
+    """Where a teacher's error comes from, each part a proved bound.
+
+    ``construction``: polynomials against the target; ``gates``: product gates against products; ``representation``:
+    numbers stored as doubles; ``evaluation``: rounding of a double-precision run, in any order of summation.
+    """
+
+    construction: float
+    gates: float
+    representation: float
+    evaluation: float
+
+    @property
+    def total(self) -> float:
+        """The real network against the target: all but the evaluation, rounded upward."""
+        return (self.construction + self.gates + self.representation) * (1.0 + 2.0**-40)
+
+    def __str__(self) -> str:
+        return (f"construction {self.construction:.4g} + gates {self.gates:.2g} + representation "
+                f"{self.representation:.1g}, evaluation {self.evaluation:.1g}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Teacher:
     """A network with its target, its stated uniform error, and its size by formula.
 
     ``network``: the network, or how to write it out when it is needed. ``error`` brackets sup |teacher - target| on
     the target's box as the construction's theorem states it, None without a target; it holds on ``region`` only
-    where one is given. ``nonzeros`` is the formula; ``evaluate`` an evaluation (n, d) -> (n, m) that does not run the
-    network, equal up to the stated gate error; ``statement`` says in words what the teacher is.
+    where one is given, and ``budget`` says where it comes from. ``nonzeros`` is the formula; ``evaluate`` an
+    evaluation (n, d) -> (n, m) that does not run the network, equal up to the stated gate error; ``statement`` says
+    in words what the teacher is.
     """
 
     network: Network | Written
@@ -47,6 +71,7 @@ class Teacher:
     error: Bracket | None = None
     evaluate: Callable[[Array], Array] | None = None
     region: Region | None = None
+    budget: ErrorBudget | None = None
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return the teacher's scores at x (..., d), shape (..., m)."""

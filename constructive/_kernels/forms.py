@@ -34,10 +34,10 @@ def _locate(knots: Any, start: int, stop: int, x: Any) -> int:
 
 
 @kernel
-def _locate_both(knots: Any, start: int, stop: int, a: Any, b: Any) -> Any:
-    """Return the first and the last interval that [a, b] meets, without those it only touches at b."""
+def _locate_both(knots: Any, slack: Any, start: int, stop: int, a: Any, b: Any) -> Any:
+    """Return the first and the last interval that [a, b] meets, without those it only touches at an end."""
     i, j = _locate(knots, start, stop, a), _locate(knots, start, stop, b)
-    if knots[j] == b and j > start:
+    if knots[j] == b and j > start and (j > i or slack[j - 1] < slack[j]):
         j -= 1
     return min(i, j), j
 
@@ -55,7 +55,7 @@ def _between(knots: Any, values: Any, i: int, x: Any) -> Any:
 def _rough(knots: Any, values: Any, slack: Any, start: int, stop: int, a: Any, b: Any, least: Any,
            most: Any) -> Any:
     """Return bounds of the curve on [a, b], the global ones where many knots are inside."""
-    i, j = _locate_both(knots, start, stop, a, b)
+    i, j = _locate_both(knots, slack, start, stop, a, b)
     if j - i > _FEW:
         return least, most
     bottom = _between(knots, values, i, a)
@@ -78,7 +78,7 @@ def _fit(knots: Any, values: Any, slack: Any, start: int, stop: int, a: Any, b: 
     ``reach``, its square leaves out ``cut``. Between two knots the curve is linear, so a quadratic departs from it by
     at most |c2| dy^2 / 4 more than at the knots, to one side.
     """
-    i, j = _locate_both(knots, start, stop, a, b)
+    i, j = _locate_both(knots, slack, start, stop, a, b)
     at_a, at_b = _between(knots, values, i, a), _between(knots, values, j, b)
     if h <= 0.0:
         error = slack[i] + 8.0 * _UNIT * (abs(at_a) + abs(values[i]) + abs(values[i + 1])) + _TINY
@@ -123,11 +123,16 @@ def _fit(knots: Any, values: Any, slack: Any, start: int, stop: int, a: Any, b: 
 
 @kernel
 def form_range(form: Any, hull: Any) -> Any:
-    """Return the range of a form without its rest: rows of ``hull`` make Bernstein's coefficients, which enclose it."""
+    """Return the range of a form without its rest: rows of ``hull`` make Bernstein's coefficients, which enclose it.
+
+    Without rows every monomial counts for itself.
+    """
     size = 0.0
     for k in range(form.size):
         size += abs(form[k])
     slack = (form.size + 8.0) * 4.0 * _UNIT * size + _TINY
+    if hull.shape[0] == 0:
+        return form[0] - (size - abs(form[0])) - slack, form[0] + (size - abs(form[0])) + slack
     low, high = np.inf, -np.inf
     for i in range(hull.shape[0]):
         value = 0.0

@@ -127,9 +127,9 @@ class Comparison:
         away, rounding = self._remainder(taylor, powers, span)
         gap = forms.coefficients - taylor
         size = np.abs(forms.coefficients).sum(axis=1) + np.abs(taylor).sum(axis=1)
-        ends = gap @ self.bounder.hull.T
+        ends = np.abs(gap @ self.bounder.hull.T).max(axis=1) if self.bounder.hull.size else np.abs(gap).sum(axis=1)
         slack = rounding + 16 * (powers.shape[0] + 8) * _UNIT * size
-        upper = np.abs(ends).max(axis=1) + forms.rest + away + slack
+        upper = ends + forms.rest + away + slack
         # plain bounds of the network are tighter where the form is not
         plain = np.maximum(forms.upper - value, value - forms.lower) + self.bounds[0] * span * _UP + slack
         upper = np.fmin(upper, plain) * _UP

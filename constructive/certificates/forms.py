@@ -1,8 +1,8 @@
-"""Polynomial forms of a network over many boxes: ``polynomial in y +- rest``, x_j = middle_j + reach_j y_j, |y_j| <= 1.
+"""Polynomial forms of a network over boxes x_j = middle_j + reach_j y_j, |y_j| <= 1: polynomial in y, plus a rest.
 
-Data flow: numbers and curves of :mod:`constructive.certificates.roots`, as flat arrays -> for each box and each number z
-an interval and a form -> every curve of z is enclosed by the best line or parabola over that interval, its error read
-off the knots inside -> forms of the curves -> ... -> the form of the output. Products that a network makes out of
+Data flow: numbers and curves of :mod:`constructive.certificates.roots`, as flat arrays -> for each box and each number
+z an interval and a form -> every curve of z is enclosed by the best line or parabola over that interval, its error
+read off the knots inside -> forms of the curves -> ... -> the form of the output. Products that a network makes out of
 squares keep their second-order terms, so the rest shrinks with the third power of the box, down to the teeth of the
 squares; below them it vanishes altogether.
 """
@@ -13,7 +13,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from constructive.certificates.roots import Decomposition, Sum
 
 Array = NDArray[np.float64]
 Exponents = tuple[tuple[int, ...], ...]
+_MOST_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,8 @@ def exponents(dimension: int, degree: int) -> Exponents:
 def bernstein(powers: NDArray[np.int64], degree: int) -> Array:
     """Return the matrix from coefficients of monomials on [-1, 1]^d to coefficients in Bernstein's basis.
 
-    Each row gives one of the (degree + 1)^d coefficients; their least and largest enclose the polynomial's range.
+    Each row gives one of the (degree + 1)^d coefficients; their least and largest enclose the polynomial's range. No
+    rows where they would be too many: then the coefficients of monomials must do, each for itself.
 
     >>> bernstein(np.array([[0], [1], [2]]), 2).tolist()
     [[1.0, -1.0, 1.0], [1.0, 0.0, -1.0], [1.0, 1.0, 1.0]]
@@ -60,9 +62,11 @@ def bernstein(powers: NDArray[np.int64], degree: int) -> Array:
     # y = 2 t - 1: y^k = sum_i binom(k, i) 2^i t^i (-1)^(k-i), and t^i has the coefficients binom(j, i) / binom(n, i)
     one = [[sum(math.comb(k, i) * 2**i * (-1) ** (k - i) * Fraction(math.comb(j, i), math.comb(degree, i))
                 for i in range(k + 1)) for k in range(degree + 1)] for j in range(degree + 1)]
+    if (degree + 1) ** powers.shape[1] > _MOST_ROWS:
+        return np.zeros((0, powers.shape[0]))
     places = itertools.product(range(degree + 1), repeat=powers.shape[1])
-    return np.array([[float(math.prod(one[j][k] for j, k in zip(place, power, strict=True))) for power in powers.tolist()]
-                     for place in places])
+    return np.array([[float(math.prod(one[j][k] for j, k in zip(place, power, strict=True)))
+                      for power in powers.tolist()] for place in places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +99,9 @@ class Bounder:
         rest, lower, upper = (np.empty(n) for _ in range(3))
 
         def work(start: int, stop: int) -> None:
-            part = slice(start, stop)
-            bound_forms(low[part], high[part], *self.program, self.times, self.hull, coefficients[part], rest[part],
-                        lower[part], upper[part])
+            part, kernel = slice(start, stop), cast(Any, bound_forms)
+            kernel(low[part], high[part], *self.program, self.times, self.hull, coefficients[part], rest[part],
+                   lower[part], upper[part])
 
         in_blocks(n, 64, work)
         bad = np.isnan(rest) | ~np.isfinite(coefficients).all(axis=1)

@@ -1,8 +1,8 @@
 """The largest distance between a piecewise linear curve and a smooth target of one variable.
 
-Between neighboring knots the network is a line up to a slack, so the distance to the target exceeds its largest value at
-the ends by at most what the target departs from its own chord: ``F_2 h^2 / 8``, or ``F_1 h / 2``. Pieces whose
-bound stands out are cut into equal parts.
+Between neighboring knots the network is a line up to a slack, so the distance to the target exceeds its largest value
+at the ends by at most what the target departs from its own chord: ``F_2 h^2 / 8``, or ``F_1 h / 2``. Pieces whose bound
+stands out are cut into equal parts.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive.certificates.comparison import Smooth, noise_of, orders, refuse_contradiction, values_at
+from constructive.certificates.curves import Curve
 from constructive.certificates.roots import Decomposition
-from constructive.certificates.univariate import Curve
 
 Array = NDArray[np.float64]
 _UNIT = 2.0**-53
@@ -44,7 +44,7 @@ def sup_on_line(network: Decomposition, target: Smooth, low: Array, high: Array,
         bend = _bend(bounds, width)
         upper = (np.abs(gap).max(axis=1) + unsure + bend * _UP) * _UP
         worst, aim = max(done, float(upper.max(initial=0.0))), goal(found)
-        rows = np.flatnonzero(upper > aim)
+        rows = np.flatnonzero((upper > aim) & (bend > unsure / 8))  # cuts do not make the rest smaller
         if rows.size == 0 or left < 2 or (limit is not None and found > limit):
             refuse_contradiction(found, worst)
             return found, worst
@@ -95,8 +95,10 @@ def _pieces(network: Decomposition, low: Array, high: Array) -> tuple[Array, Arr
     for a, b in zip(low.tolist(), high.tolist(), strict=True):
         first = int(np.searchsorted(curve.knots, a, "right")) - 1
         last = int(np.searchsorted(curve.knots, b, "left"))
-        first, last = min(first, curve.knots.size - 2), max(last, first + 1)
-        last = min(last, curve.knots.size - 1)
+        first = min(first, curve.knots.size - 2)
+        if a == b and first > 0 and curve.slack[first - 1] < curve.slack[first]:  # a point where two pieces meet
+            first -= 1
+        last = min(max(last, first + 1), curve.knots.size - 1)
         knots = curve.knots[first:last + 1].copy()
         values = curve.values[first:last + 1].copy()
         ends = np.interp([a, b], knots, values)

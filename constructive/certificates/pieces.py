@@ -29,10 +29,9 @@ def boxes_of(domain: Box | Region | Sequence[Box], dimension: int, who: str) -> 
     >>> (low.ravel().tolist(), high.ravel().tolist())
     ([0.0, 0.5], [0.25, 1.0])
     """
-    bands: tuple[Box, ...] = ()
-    if isinstance(domain, Region):
-        domain, bands = domain.box, domain.bands
-    boxes = [domain] if isinstance(domain, Box) else list(domain)
+    whole = domain.box if isinstance(domain, Region) else domain
+    bands = domain.bands if isinstance(domain, Region) else ()
+    boxes = [whole] if isinstance(whole, Box) else list(whole)
     if not all(isinstance(box, Box) for box in boxes):
         raise TypeError(f"{who}: domain must be a Box, a Region or boxes, got {type(domain).__name__}")
     sizes = {box.dimension for box in (*boxes, *bands)}

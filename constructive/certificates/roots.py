@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from constructive.certificates.univariate import MOST_KNOTS, Affine, Array, Curve, Part, Places, curves, normal_row
+from constructive.certificates.curves import Curve, curves
+from constructive.certificates.univariate import MOST_KNOTS, Affine, Array, Part, Places, normal_row
 from constructive.network import Network
 
 _UNIT = 2.0**-53

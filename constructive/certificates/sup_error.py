@@ -75,8 +75,7 @@ def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[
     sums = decomposed(real, intervals_of(low, high))
     evidence = getattr(target, "evidence", Evidence.ENCLOSED)
     if target.dimension == 1:
-        lower, upper = sup_on_line(sums, target, low[:, 0], high[:, 0], goal, bound, most)
-        return Bracket(lower, upper, evidence)
+        return Bracket(*sup_on_line(sums, target, low[:, 0], high[:, 0], goal, bound, most), evidence)
     places = hints(sums, max(_glimpse(real, target, low, high), goal(0.0)) / 4)
     low, high = cut_at(low, high, places, max(1, most // _STARTS))
     degree = _DEGREES.get(target.dimension, 2 if target.dimension <= 6 else 1)

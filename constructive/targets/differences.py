@@ -47,6 +47,10 @@ def zoomed(values: Callable[[Array], Array], alpha: tuple[int, ...], box: Box, r
 
     Every ``found`` is a lower bound on the maximum of |D^alpha f| over the box if computed values are off by at most
     ``rounding`` and the derivative exists. Non-finite values end a descent with ``found`` infinite.
+
+    >>> square = zoomed(lambda X: X[:, 0] ** 2, (2,), Box.cube(1), 0.0, 8, np.random.default_rng(0))
+    >>> all(1.9 <= zoom.found.max() <= 2.0 for zoom in square)
+    True
     """
     return [_descent(values, alpha, box, rounding, samples, start, rng) for start in _STARTS]
 
@@ -109,6 +113,10 @@ def difference_derivative(values: Callable[[Array], Array], box: Box, alpha: tup
     In each coordinate of order a: 2 m + 1 equidistant nodes, m = a // 2 + 3, steps about ``shrink`` 2^(-53/(2 m + 1))
     of the side, which balances truncation and rounding where the function varies over the whole side. An estimate:
     nothing is proved about a function of which only values are known.
+
+    >>> slope = difference_derivative(lambda X: X[:, 0] ** 3, Box.cube(1), (1,), np.array([[0.0], [1.0]]))
+    >>> bool(np.allclose(slope, [0.0, 3.0], atol=1e-9))
+    True
     """
     if not any(alpha):
         return values(X)

@@ -51,7 +51,13 @@ def ranges(program: Program, low: Array, high: Array) -> tuple[list[Range], NDAr
 
 
 def result_range(program: Program, low: Array, high: Array) -> Range:
-    """Return bounds (n,), (n,) of the program over boxes (n, d), infinite where it is not defined everywhere."""
+    """Return bounds (n,), (n,) of the program over boxes (n, d), infinite where it is not defined everywhere.
+
+    >>> from constructive.targets.programs import Step
+    >>> inverse = Program((Step("input"), Step("reciprocal", (0,))), "1/x")
+    >>> [end.tolist() for end in result_range(inverse, np.array([[-1.0]]), np.array([[1.0]]))]
+    [[-inf], [inf]]
+    """
     steps, wrong = ranges(program, low, high)
     below, above = (np.broadcast_to(end, wrong.shape) for end in steps[-1])
     return np.where(wrong, -np.inf, below), np.where(wrong, np.inf, above)
@@ -134,6 +140,11 @@ def rounding_error(program: Program, low: Array, high: Array) -> Array:
 
     Every step passes on the errors of what it reads times its largest slope near there, and adds its own rounding:
     half a place for sums and products, four places for functions.
+
+    >>> from constructive.targets.programs import Step
+    >>> total = Program((Step("input"), Step("add", (0, 0))), "x + x")
+    >>> bool(2.0**-53 <= rounding_error(total, np.array([[0.0]]), np.array([[0.5]]))[0] <= 2.0**-52)
+    True
     """
     steps, wrong = ranges(program, low, high)
     errors: list[Array] = []

@@ -51,6 +51,11 @@ def compiled(expression: Any, symbols: tuple[Any, ...], who: str) -> Program:
 
     Raises ValueError for a symbol that is not among the given ones, and for whatever is not made of numbers, powers
     and the functions above; the message names that part.
+
+    >>> import sympy
+    >>> x = sympy.Symbol("x")
+    >>> [step.operation for step in compiled(sympy.exp(x) + x * sympy.exp(x), (x,), "example").steps]
+    ['input', 'exp', 'multiply', 'add']
     """
     import sympy
 
@@ -140,7 +145,11 @@ def _constant(node: Any, expression: Any, who: str) -> Step:
 
 
 def evaluate(program: Program, X: Array) -> Array:
-    """Return the values (n,) of the program at X (n, d), each step rounded once."""
+    """Return the values (n,) of the program at X (n, d), each step rounded once.
+
+    >>> evaluate(Program((Step("input"), Step("power", (0,), 3)), "x^3"), np.array([[2.0], [3.0]])).tolist()
+    [8.0, 27.0]
+    """
     results: list[Array] = []
     with np.errstate(all="ignore"):
         for step in program.steps:

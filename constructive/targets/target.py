@@ -144,12 +144,21 @@ def multi_indices(dimension: int, order: int) -> list[tuple[int, ...]]:
 
 
 def stated_rounding(noise: Callable[[int], float], bound: Callable[[int], float], order: float) -> float:
-    """Return the least ``rounding`` that covers values, and first derivatives as a multiple of F_1."""
+    """Return the least ``rounding`` that covers values, and first derivatives as a multiple of F_1.
+
+    >>> stated_rounding(lambda r: [1e-16, 4e-16][r], lambda r: 2.0, 3)
+    2e-16
+    """
     largest = bound(1) if order > 1 else 0.0
     return max(noise(0), noise(1) / largest if 0 < largest < math.inf else 0.0)
 
 
 def shifted(target: Target, r: int, distance: float) -> float:
-    """Return a bound on the change of a derivative of order r when x moves by ``distance`` in the l_1 norm."""
+    """Return a bound on the change of a derivative of order r when x moves by ``distance`` in the l_1 norm.
+
+    >>> from constructive.targets import kink
+    >>> shifted(kink([0.5], 1), 0, 0.25), shifted(kink([0.5], 1), 1, 0.25)
+    (0.25, 2.0)
+    """
     jump = 2 * target.bound(r)
     return min(jump, target.bound(r + 1) * distance) if r < target.order and distance < math.inf else jump

@@ -1,33 +1,40 @@
 """Theorem records: each result as a statement with constants, a construction, and checks with planted errors.
 
 In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
-family; local polynomials; robust generalization.
+family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
+classes and of regression.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
+from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
+from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
+from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
 from constructive.theorems.product import THEOREM as PRODUCT_GATE
 from constructive.theorems.projection import CERTIFICATE as PROJECTION
 from constructive.theorems.projection import RANK
+from constructive.theorems.rate import THEOREM as RATE
 from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
+from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
 from constructive.theorems.square import THEOREM as SQUARE_GATE
 from constructive.theorems.step import THEOREM as STEP_GATE
+from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
 
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
     PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, FOLDING_NORM, BALLS,
-    PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, LINEAR, SLIGHTLY,
-    RULE, UNAVOIDABLE,
+    PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
+    RATE, LINEAR, SLIGHTLY, RULE, UNAVOIDABLE, UNIFORM_RISK, REGRESSION_ERROR, REGRESSION_GAP,
 )
 
 

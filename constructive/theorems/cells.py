@@ -78,7 +78,7 @@ def error(network: Network, instance: Instance) -> Bracket:
 
 
 def look_up(network: Network, instance: Instance) -> Bracket:
-    """Return how far the hats are from the cell's own 1 and 0s, and the coefficients from the stored ones, on all cells.
+    """Return how far the hats are from the cell's own 1 and 0s, and coefficients from the stored ones, on all cells.
 
     By interval bounds, which hold for the program in any order of summation: 0 means bit for bit.
     """
@@ -188,8 +188,8 @@ def zero(**_: Any) -> float:
 THEOREM = Theorem(
     name="taylor-cells",
     source=Source("2401.13624", "smooth targets by local polynomials", "sharper", "secondary", ("arXiv:1610.01145",)),
-    statement="Taylor polynomials of degree r - 1 on K^d cells, looked up by saturated steps and hats of the index, are "
-              "within F_r (d / 2K)^r / r! of the target off the bands where a step rises, plus gates and stored "
+    statement="Taylor polynomials of degree r - 1 on K^d cells, looked up by saturated steps and hats of the index, "
+              "are within F_r (d / 2K)^r / r! of the target off the bands where a step rises, plus gates and stored "
               "numbers; off the bands the look-up is exact bit for bit, and the size is a constant times the number of "
               "coefficients: 5 d (K - 1) + 6 K^d - 7 for r = 1. On a band the value means nothing.",
     hypotheses=("|D^alpha f| <= F_r on the unit cube for |alpha| = r", "points off the bands",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,11 @@ from constructive.teachers import fit_cells
 from constructive.theorems.record import Claim, Instance, Theorem
 
 Array = NDArray[np.float64]
-Samples = tuple[tuple[int, Array, Array], ...]
 
 _SETTINGS = ((1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (1, 3))  # order r and dimension d
 _CELLS = (3, 4, 5, 6, 7)
 _SEEDS = 4
-_DATA = 32
+_DATA = 96
 """Data for each coefficient on the coarsest grid."""
 _SHARE = 0.25
 """The variance's share of the squared error."""
@@ -30,24 +30,36 @@ LEVEL = 1e-6
 
 
 def draw(rng: np.random.Generator, d: int | None = None, order: int | None = None) -> Instance:
-    """Return noisy samples of a polynomial of degree r on the grid n = ceil(c K^(2r + d)), four for each K = 3..7.
+    """Return an order, the mean of Chebyshev polynomials T_r(2 x_j - 1) with random signs, and the seed of samples.
 
-    The mean of Chebyshev polynomials T_r(2 x_j - 1), turned by random signs: its best approximation by pieces of
-    degree r - 1 has the same error on every cell, so that the squared bias is exactly b K^(-2r), while the variance
-    is sigma^2 M K^d / n; sigma makes it a third of the bias.
+    Its best approximation by pieces of degree r - 1 has the same error on every cell, so that the squared bias is
+    exactly b K^(-2r), while the variance is sigma^2 M K^d / n; sigma makes it a third of the bias.
     """
     r, inputs = _SETTINGS[int(rng.integers(len(_SETTINGS)))]
     inputs, r = inputs if d is None else int(d), r if order is None else int(order)
-    target = _chebyshev(r, rng.choice((-1.0, 1.0), inputs))
-    m = math.comb(inputs + r - 1, inputs)
-    scale = _DATA * m / _CELLS[0] ** (2 * r)
-    bias = 2.0 ** (4 * r - 2) / inputs * math.factorial(r) ** 4 / (math.factorial(2 * r) ** 2 * (2 * r + 1))
-    noise = math.sqrt(bias * _SHARE / (1 - _SHARE) * scale / m)
-    samples = []
+    return {"target": _chebyshev(r, rng.choice((-1.0, 1.0), inputs)), "order": r, "seed": int(rng.integers(2**32))}
+
+
+def _scale(d: int, order: int) -> float:
+    """Return c of the grid ``n = ceil(c K^(2r + d))``."""
+    return _DATA * math.comb(d + order - 1, d) / _CELLS[0] ** (2 * order)
+
+
+def sizes(target: Target, order: int, **_: Any) -> Iterator[tuple[int, int]]:
+    """Yield (K, n) for every sample: K = 3..7, four times each."""
     for k in _CELLS * _SEEDS:
-        X = rng.random((math.ceil(scale * k ** (2 * r + inputs)), inputs))
-        samples.append((k, X, target.values(X) + noise * math.sqrt(3.0) * rng.uniform(-1, 1, len(X))))
-    return {"target": target, "order": r, "samples": tuple(samples)}
+        yield k, math.ceil(_scale(target.dimension, order) * k ** (2 * order + target.dimension))
+
+
+def samples(target: Target, order: int, seed: int) -> Iterator[tuple[int, Array, Array]]:
+    """Yield (K, X, y) for every sample: points uniform in the unit cube, values with uniform noise."""
+    d, rng = target.dimension, np.random.default_rng(seed)
+    bias = 2.0 ** (4 * order - 2) / d * math.factorial(order) ** 4 / (math.factorial(2 * order) ** 2 * (2 * order + 1))
+    coefficients = math.comb(d + order - 1, d)
+    noise = math.sqrt(bias * _SHARE / (1 - _SHARE) * _scale(d, order) / coefficients)
+    for k, n in sizes(target, order):
+        X = rng.random((n, d))
+        yield k, X, target.values(X) + noise * math.sqrt(3.0) * rng.uniform(-1, 1, n)
 
 
 def _chebyshev(degree: int, signs: Array) -> Target:
@@ -61,18 +73,23 @@ def _chebyshev(degree: int, signs: Array) -> Target:
     return polynomial(terms)
 
 
-def construct(samples: Samples, order: int, **_: Any) -> tuple[Network, ...]:
+def construct(target: Target, order: int, seed: int) -> tuple[Network, ...]:
     """Return the networks of least squares on K^d cells, one for each sample."""
-    return tuple(fit_cells(X, y, order=order, cells=k, tolerance=2.0**-16).to_network() for k, X, y in samples)
+    return tuple(_fitted(X, y, order, k) for k, X, y in samples(target, order, seed))
+
+
+def _fitted(X: Array, y: Array, order: int, cells: int) -> Network:
+    return fit_cells(X, y, order=order, cells=cells, tolerance=2.0**-16).to_network()
 
 
 def slope(networks: tuple[Network, ...], instance: Instance) -> Bracket:
     """Return an interval for the slope of log squared error over log n, from Student's law at level 1e-6."""
     order, target = instance["order"], instance["target"]
-    sizes = np.log([len(X) for _, X, _ in instance["samples"]])
+    grid = list(sizes(**instance))
+    logs = np.log([n for _, n in grid])
     errors = np.log([squared_error(network, target, order, k)
-                     for network, (k, _, _) in zip(networks, instance["samples"], strict=True)])
-    away, free = sizes - sizes.mean(), sizes.size - 2
+                     for network, (k, _) in zip(networks, grid, strict=True)])
+    away, free = logs - logs.mean(), logs.size - 2
     found = float(away @ errors / (away @ away))
     rest = errors - errors.mean() - found * away
     half = float(stdtrit(free, 1 - LEVEL / 2)) * math.sqrt(float(rest @ rest) / free / float(away @ away))
@@ -100,10 +117,10 @@ def stated_slope(target: Target, order: int, **_: Any) -> float:
 
 def plant(networks: tuple[Network, ...], instance: Instance, rng: np.random.Generator) -> tuple[Network, ...]:
     """Return fits of a lower order than is declared; for order 1, on cells whose number does not grow."""
-    r, samples = instance["order"], instance["samples"]
+    r, drawn = instance["order"], samples(**instance)
     if r > 1:
-        return construct(samples, r - 1)
-    return construct(tuple((_CELLS[0], X, y) for _, X, y in samples), r)
+        return tuple(_fitted(X, y, r - 1, k) for k, X, y in drawn)
+    return tuple(_fitted(X, y, r, _CELLS[0]) for _, X, y in drawn)
 
 
 THEOREM = Theorem(
@@ -117,6 +134,6 @@ THEOREM = Theorem(
     claims=(Claim("slope of log squared error over log n", slope, stated_slope, "-2r / (2r + d)", "==",
                   scope="sampled instances"),),
     draw=draw, construct=construct, plant=plant, repeats=2,
-    proof=(("squared bias b K^(-2r), variance sigma^2 M K^d / n", "theorems.rate.draw"),
+    proof=(("squared bias b K^(-2r), variance sigma^2 M K^d / n", "theorems.rate.samples"),
            ("cut off at +-B", "teachers.fitting.fit_cells")),
 )

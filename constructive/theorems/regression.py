@@ -1,4 +1,4 @@
-"""Memorizing noisy real labels on balls costs little in the mean squared error: the volume of the supports, weighted."""
+"""Memorizing noisy real labels on balls costs little in the mean squared error: noise on supports."""
 
 from __future__ import annotations
 

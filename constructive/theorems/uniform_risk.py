@@ -137,9 +137,9 @@ def plant(network: Network, instance: Instance, rng: np.random.Generator) -> Net
 THEOREM = Theorem(
     name="robust-risk-of-a-uniform-teacher",
     source=Source("2401.13624", "robust generalization of overfitted networks", "ours", "secondary"),
-    statement="If |T - h| <= eps on the whole cube and h is Lambda-Lipschitz in l_inf, then R_delta(T) <= P(y != sign h) "
-              "+ P(|h(x)| <= eps + Lambda delta). It is false for teachers that are close off bands only: a step into "
-              "a band flips points of large margin, however thin the bands are.",
+    statement="If |T - h| <= eps on the whole cube and h is Lambda-Lipschitz in l_inf, then R_delta(T) <= "
+              "P(y != sign h) + P(|h(x)| <= eps + Lambda delta). It is false for teachers that are close off bands "
+              "only: a step into a band flips points of large margin, however thin the bands are.",
     hypotheses=("a uniform bound eps, as glued local polynomials have", "balls inside the unit cube"),
     claims=(Claim("points of right label and large margin with an error in their ball", broken, lambda **_: 0.0, "0",
                   "=="),

@@ -15,8 +15,9 @@ RECORDS = pytest.mark.parametrize("record", theorems.ALL, ids=lambda record: rec
 
 @RECORDS
 def test_confirmed_on_drawn_instances_with_every_planted_error_caught(record):
+    statistical = any(claim.scope == "sampled instances" for claim in record.claims)
     report = verify(record, seed=11, instances=2)
-    assert report.verdict is Verdict.CONFIRMED
+    assert report.verdict is (Verdict.CONSISTENT if statistical else Verdict.CONFIRMED)
     assert (report.planted, report.caught) == (2, 2)
     assert [check.claim for check in report.checks][:-1] == [claim.name for claim in record.claims]
 

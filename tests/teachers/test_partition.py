@@ -69,6 +69,34 @@ def test_piecewise_linear_teachers_reach_most_of_their_stated_error(cells: int) 
     assert found.upper <= teacher.error.upper
 
 
+@pytest.mark.parametrize(("order", "share"), [(3, 0.7), (4, 0.9), (5, 0.9)])
+def test_higher_orders_reach_most_of_their_stated_error_too(order: int, share: float) -> None:
+    target = cosine_product([5.0], [0.3])
+    teacher = taylor_partition(target, order=order, cells=16)
+    found = sup_error(teacher.to_network(), target, relative=0.05)
+    assert share * teacher.error.upper <= found.lower
+    assert found.upper <= teacher.error.upper
+
+
+def better_by(share: float, target: Target, order: int, cells: int) -> bool:
+    """Return whether modified pieces are proved to err at most by a share of what full pieces err somewhere."""
+    modified, full = (taylor_partition(target, order=order, cells=cells, levels=9, pieces=pieces).to_network()
+                      for pieces in ("modified", "full"))
+    limit = share * sup_error(full, target, relative=0.3, budget=2000).lower
+    return sup_error(modified, target, limit=limit).upper <= limit
+
+
+@pytest.mark.parametrize("cells", [4, 8, 16])
+@pytest.mark.parametrize("order", [3, 4])
+def test_modified_pieces_are_proved_better_than_full_ones(order: int, cells: int) -> None:
+    assert better_by(0.6, cosine_product([5.0], [0.3]), order, cells)
+
+
+@pytest.mark.parametrize("order", [3, 4])
+def test_modified_pieces_are_proved_better_than_full_ones_in_two_dimensions(order: int) -> None:
+    assert better_by(0.6, cosine_product([5.0, 4.0], [0.3, 0.4]), order, 4)
+
+
 def test_three_dimensions_stay_within_the_stated_error_at_rational_points() -> None:
     target = polynomial({(1, 1, 1): 2.0, (2, 0, 1): -1.0, (0, 0, 3): 0.5})
     teacher = taylor_partition(target, order=3, cells=2)

@@ -89,6 +89,17 @@ def test_for_many_cells_the_coefficients_are_most_of_the_size(dimension: int, de
     assert size <= (1.05 * math.comb(dimension + degree, degree) + features) * (cells + 1) ** dimension
 
 
+@pytest.mark.parametrize(("dimension", "order", "tolerance", "gates_for_every_node"), [
+    (1, 1, 0.1, 177), (1, 2, 0.01, 123), (1, 3, 0.1, 132), (1, 3, 1e-3, 819), (2, 1, 0.1, 8841), (2, 2, 0.1, 1449),
+    (2, 2, 0.01, 6675), (2, 3, 0.1, 1795), (2, 3, 0.01, 5305), (3, 2, 0.1, 44146), (3, 3, 0.1, 40118),
+])
+def test_masks_cost_less_than_a_gate_for_every_node(dimension: int, order: int, tolerance: float,
+                                                    gates_for_every_node: int) -> None:
+    # the sizes on the right were counted on the layout that gave each feature of the outer coordinates its own gate
+    target = cosine_product([5.0, 4.0, 3.0][:dimension], [0.3, 0.4, 0.1][:dimension])
+    assert taylor_partition(target, order=order, tolerance=tolerance).nonzeros < gates_for_every_node
+
+
 def test_every_order_and_dimension_of_the_table_builds() -> None:
     # (order, dimension, cells): sizes by formula, and a value that says the right network was built
     for order, dimension, cells in [(4, 2, 8), (5, 1, 16), (3, 3, 4), (2, 4, 4), (7, 2, 2), (1, 5, 2)]:

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from constructive._checks import as_count, as_number
 from constructive.domain import Box
 from constructive.targets._domains import bounded_box
+from constructive.targets._memory import Remembered
 from constructive.targets._upward import UNIT, UP, power
-from constructive.targets.target import Target, multi_indices
+from constructive.targets.maxima import largest
+from constructive.targets.programs import Program, Step
+from constructive.targets.target import Target, multi_indices, stated_rounding
 
 Array = NDArray[np.float64]
 Terms = dict[tuple[int, ...], float]
@@ -21,8 +24,9 @@ Terms = dict[tuple[int, ...], float]
 def polynomial(coefficients: Mapping[tuple[int, ...], float], *, box: Box | None = None) -> Target:
     """Return ``x -> sum_alpha c_alpha x^alpha`` on the box (default: the unit cube).
 
-    F_r is the largest sum of ``|coefficient| max |x|^beta`` of a derivative of order r: exact where the terms reach
-    their maxima together, as for coefficients of one sign on the unit cube, an upper bound elsewhere.
+    For d = 1, F_r is the exact maximum up to the factor 1 + 1e-7, by branch and bound. For d > 1 it is the largest sum
+    of ``|coefficient| max |x|^beta`` of a derivative of order r: exact where the terms are largest at one point, as
+    for coefficients of one sign on the unit cube, an upper bound elsewhere.
     Keys are multi-indices of one length d. Raises ValueError for none, or for lengths that differ.
 
     >>> float(polynomial({(2, 0): 1.0, (0, 1): -2.0})([[0.5, 0.25]])[0])
@@ -47,14 +51,32 @@ def polynomial(coefficients: Mapping[tuple[int, ...], float], *, box: Box | None
         return sum(abs(c) * math.prod(power(most, b) for most, b in zip(reach, beta, strict=True))
                    for beta, c in _derived(terms, alpha).items()) * UP
 
-    def bound(r: int) -> float:
-        return max(size(alpha) for alpha in multi_indices(d, r))
+    def peak(alpha: tuple[int, ...]) -> float:
+        if d > 1:  # branch and bound would take most of a second for a handful of terms
+            return size(alpha)
+        slope = _program(_derived(terms, (alpha[0] + 1,)))
+        return min(size(alpha), largest(_program(_derived(terms, alpha)), [slope], domain, 1e-7, 20_000))
+
+    bound = Remembered(lambda r: max(peak(alpha) for alpha in multi_indices(d, r)))
+
+    def noise(r: int) -> float:
+        return unit * max(size(alpha) for alpha in multi_indices(d, r))
 
     degree = max(sum(alpha) for alpha in terms)
     unit = 8 * (degree + len(terms) + 4) * UNIT  # powers by 4 last places each, products, and one sum
     return Target(f"polynomial of degree {degree}", d, lambda X: derivative((0,) * d, X), derivative, bound,
-                  sum(size(alpha) for alpha in multi_indices(d, 1)) * UP, unit * max(1.0, size((0,) * d)), domain,
-                  noise=lambda r: unit * bound(r))
+                  sum(peak(alpha) for alpha in multi_indices(d, 1)) * UP,
+                  max(unit, stated_rounding(noise, bound, math.inf)), domain, noise=noise)
+
+
+def _program(terms: Terms) -> Program:
+    """Return a polynomial in one variable as steps: the sum of its terms, with the coefficients enclosed."""
+    steps = [Step("input"), Step("constant")]
+    for (power_of_x,), c in terms.items():
+        total, room = len(steps) - 1, 2 * UNIT * abs(c)  # coefficients of derivatives are rounded products
+        steps += [Step("constant", low=c - room, high=c + room), Step("power", (0,), number=power_of_x),
+                  Step("multiply", (total + 1, total + 2)), Step("add", (total, total + 3))]
+    return Program(tuple(steps), "polynomial")
 
 
 def _derived(terms: Terms, alpha: tuple[int, ...]) -> Terms:

@@ -99,6 +99,8 @@ CASES: dict[str, Case] = {
     "rescaled kink": Case(rescaled(kink([0.25], 2, box=LINE)),
                           lambda u: bend([0.25], 2)(-2 + (number(3.1) + 2) * u)),
     "monomial": Case(polynomial({(5,): 2.0}), lambda x: 2 * x**5),
+    "cubic": Case(polynomial({(3,): 2.7, (2,): -4.1, (1,): 1.3, (0,): -0.2}),
+                  lambda x: number(2.7) * x**3 - number(4.1) * x**2 + number(1.3) * x - number(0.2)),
     "polynomial": Case(polynomial({(3, 1): 2.0, (0, 2): -1.5, (1, 0): 0.25, (0, 0): 1.0}),
                        lambda x, y: 2 * x**3 * y - mp.mpf("1.5") * y**2 + x / 4 + 1, exact=False),
     "polynomial on a box": Case(polynomial({(3, 1): 2.0, (0, 2): -1.5}, box=WIDE),

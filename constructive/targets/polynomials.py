@@ -52,10 +52,11 @@ def polynomial(coefficients: Mapping[tuple[int, ...], float], *, box: Box | None
                    for beta, c in _derived(terms, alpha).items()) * UP
 
     def peak(alpha: tuple[int, ...]) -> float:
-        if d > 1:  # branch and bound would take most of a second for a handful of terms
-            return size(alpha)
+        most = size(alpha)
+        if d > 1 or most == 0.0 or most == math.inf:
+            return most  # with d > 1 branch and bound would take most of a second for a handful of terms
         slope = _program(_derived(terms, (alpha[0] + 1,)))
-        return min(size(alpha), largest(_program(_derived(terms, alpha)), [slope], domain, 1e-7, 20_000))
+        return min(most, largest(_program(_derived(terms, alpha)), [slope], domain, 1e-7, 20_000))
 
     bound = Remembered(lambda r: max(peak(alpha) for alpha in multi_indices(d, r)))
 

@@ -161,6 +161,14 @@ def test_the_bound_of_runges_function_in_two_dimensions_is_reached_along_an_axis
         assert largest(target, (r, 0)) >= target.bound(r) * (1 - 1e-9)
 
 
+def test_signs_that_cancel_lower_the_bound_of_a_polynomial() -> None:
+    # t (1 - t) (1 - 2 t) peaks at (1 - 1/sqrt 3) / 2, far below the sum of its terms' sizes; slope 1 at both ends
+    target = polynomial({(1,): 1.0, (2,): -3.0, (3,): 2.0})
+    assert math.sqrt(3) / 18 <= target.bound(0) <= math.sqrt(3) / 18 * (1 + 2e-7)
+    assert 1.0 <= target.bound(1) <= 1.0 + 2e-7
+    assert polynomial({(200,): 1.0}, box=Box.cube(1, 0.0, 100.0)).bound(0) == math.inf
+
+
 def test_orders_whose_bounds_overflow_are_infinite_and_not_an_error() -> None:
     assert runge().bound(400) == math.inf
     assert cosine_product([10.0]).bound(400) == math.inf

@@ -92,9 +92,10 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     if nonzeros > _LARGEST:
         raise ValueError(_too_large(grid, nonzeros, who))
     kind = f"modified Taylor pieces of order {r}" if pieces == "modified" else f"Taylor pieces of degree {r - 1}"
+    gates = f"gates of depth {m}" if grid.degree or grid.dimension > 1 else "no gates"
     return Teacher(
         network=Written(lambda: partition_network(table, grid, m, folds.scales)), nonzeros=nonzeros, target=target,
-        statement=f"{kind} on {k}^{grid.dimension} cells, gates of depth {m}: error <= {budget.total:.4g} = {budget}",
+        statement=f"{kind} on {k}^{grid.dimension} cells, {gates}: error <= {budget.total:.4g} = {budget}",
         error=Bracket(0.0, budget.total, target.evidence), evaluate=_structured(table, grid),
     )
 

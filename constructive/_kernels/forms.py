@@ -246,6 +246,7 @@ def bound_forms(low: Any, high: Any, first: Any, owner: Any, sum_start: Any, sum
                             squared[times[k, q]] += product
                         else:
                             cut += abs(product)
+                cut *= 1.0 + 2.0 * c * c * _UNIT
             reach = min(size, 1.0 + blur)
             for n in range(first[r], first[r + 1]):
                 if not wanted[n]:

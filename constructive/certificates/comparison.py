@@ -123,7 +123,7 @@ class Comparison:
         forms = self.bounder(low, high)
         powers = np.array(self.bounder.exponents)
         value, taylor = self._taylor(forms.middle, forms.reach, powers)
-        span = forms.reach.sum(axis=1)
+        span = forms.reach.sum(axis=1) * (1 + 4 * low.shape[1] * _UNIT)
         away, rounding = self._remainder(taylor, powers, span)
         gap = forms.coefficients - taylor
         size = np.abs(forms.coefficients).sum(axis=1) + np.abs(taylor).sum(axis=1)

@@ -48,6 +48,9 @@ def curves(parts: Sequence[Part], step: Affine) -> list[Curve]:
     pieces: list[list[Curve]] = [[] for _ in range(step.bias.size)]
     for part in parts:
         image = part.image(step)
+        if not (np.isfinite(image.error).all() and np.isfinite(image.values).all()):
+            raise ValueError("sup_error: the network's values or their bounds exceed the largest double on the domain; "
+                             "rescale its weights")
         place = np.full(step.bias.size, -1)
         place[image.alive] = np.arange(image.alive.size)
         ends = image.knots[[0, -1]]

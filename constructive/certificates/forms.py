@@ -22,7 +22,7 @@ from constructive.certificates.roots import Decomposition, Sum
 
 Array = NDArray[np.float64]
 Exponents = tuple[tuple[int, ...], ...]
-_MOST_ROWS = 1024
+_MOST_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,15 +46,15 @@ def exponents(dimension: int, degree: int) -> Exponents:
     >>> exponents(2, 2)
     ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
     """
-    found = [tuple(each) for each in itertools.product(range(degree + 1), repeat=dimension) if sum(each) <= degree]
-    return tuple(sorted(found, key=lambda each: (sum(each), [-e for e in each])))
+    return tuple(tuple(chosen.count(j) for j in range(dimension)) for total in range(degree + 1)
+                 for chosen in itertools.combinations_with_replacement(range(dimension), total))
 
 
 def bernstein(powers: NDArray[np.int64], degree: int) -> Array:
     """Return the matrix from coefficients of monomials on [-1, 1]^d to coefficients in Bernstein's basis.
 
     Each row gives one of the (degree + 1)^d coefficients; their least and largest enclose the polynomial's range. No
-    rows where they would be too many: then the coefficients of monomials must do, each for itself.
+    rows for degree 1 or where they would be too many: then the coefficients of monomials do, each for itself.
 
     >>> bernstein(np.array([[0], [1], [2]]), 2).tolist()
     [[1.0, -1.0, 1.0], [1.0, 0.0, -1.0], [1.0, 1.0, 1.0]]
@@ -62,7 +62,7 @@ def bernstein(powers: NDArray[np.int64], degree: int) -> Array:
     # y = 2 t - 1: y^k = sum_i binom(k, i) 2^i t^i (-1)^(k-i), and t^i has the coefficients binom(j, i) / binom(n, i)
     one = [[sum(math.comb(k, i) * 2**i * (-1) ** (k - i) * Fraction(math.comb(j, i), math.comb(degree, i))
                 for i in range(k + 1)) for k in range(degree + 1)] for j in range(degree + 1)]
-    if (degree + 1) ** powers.shape[1] > _MOST_ROWS:
+    if degree == 1 or (degree + 1) ** powers.shape[1] > _MOST_ROWS:
         return np.zeros((0, powers.shape[0]))
     places = itertools.product(range(degree + 1), repeat=powers.shape[1])
     return np.array([[float(math.prod(one[j][k] for j, k in zip(place, power, strict=True)))

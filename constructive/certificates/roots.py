@@ -79,13 +79,13 @@ def decomposed(network: Network, intervals: Sequence[Sequence[tuple[float, float
     """Return the network of one output as sums of curves, valid where x_j lies in one of ``intervals[j]``.
 
     The intervals of a coordinate are disjoint and increasing. Cost: one pass over the nonzeros for each knot that
-    they see.
+    they see. Raises ValueError where values exceed the largest double.
 
     >>> from constructive.network import Network
     >>> f = Network.build([([[1.0], [-1.0]], None), ([[1.0, 1.0]], None)])
     >>> whole = decomposed(f, [[(-1.0, 2.0)]])
-    >>> (whole.nodes[0].curve.knots.tolist(), whole.nodes[0].curve.values.tolist())
-    ([-1.0, 0.0, 2.0], [1.0, 0.0, 2.0])
+    >>> (whole.nodes[0].curve.knots.tolist(), whole.nodes[0].curve.values.tolist(), whole.output.terms)
+    ([-1.0, 0.0, 2.0], [0.5, 0.0, 1.0], ((0, 2.0),))
     """
     d = network.inputs
     walk = _Walk(np.arange(d), np.zeros(d, np.int64), np.zeros(d), np.zeros(d),
@@ -97,7 +97,8 @@ def decomposed(network: Network, intervals: Sequence[Sequence[tuple[float, float
             weight, bias, doubt = _without_constants(weight, bias, walk)
         first, last = _extent(weight, walk.root)
         if k + 1 == network.depth:
-            terms = _node_terms(weight, [0], walk)[0]
+            with np.errstate(over="ignore", invalid="ignore"):
+                terms = _node_terms(weight, [0], walk)[0]
             order = np.argsort([node.root for node in walk.nodes], kind="stable")
             place = np.empty(order.size, int)
             place[order] = np.arange(order.size)
@@ -105,7 +106,8 @@ def decomposed(network: Network, intervals: Sequence[Sequence[tuple[float, float
                 d, tuple(walk.nodes[i] for i in order.tolist()),
                 tuple(_moved(each, place) for each in walk.sums),
                 _moved(Sum(tuple(terms), float(bias[0]), float(doubt[0])), place))
-        _step(weight, bias, doubt, first, last, walk, d)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused where a curve is made of it
+            _step(weight, bias, doubt, first, last, walk, d)
     raise AssertionError("a network has a last layer")
 
 

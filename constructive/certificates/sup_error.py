@@ -58,6 +58,8 @@ def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[
     if network.inputs != target.dimension or low.shape[1] != target.dimension or network.outputs != 1:
         raise ValueError(f"{who}: network R^{network.inputs} -> R^{network.outputs}, target on R^{target.dimension} "
                          f"and domain in R^{low.shape[1]} do not fit; one output is needed")
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError(f"{who}: the domain {low.min(axis=0).tolist()} .. {high.max(axis=0).tolist()} must be bounded")
     if (low < target.box.lower).any() or (high > target.box.upper).any():
         raise ValueError(f"{who}: the domain {low.min(axis=0).tolist()} .. {high.max(axis=0).tolist()} leaves the "
                          "target's box, where its derivatives are not bounded; pass a part of target.box")

@@ -154,9 +154,10 @@ class Part:
         values = scaled + bias[:, None]
         back = values - scaled
         lost = np.abs((scaled - (values - back)) + (bias[:, None] - back)).max(axis=1)
-        slack = np.where(lost + doubt > 0, (lost + doubt) * _UP + _TINY, 0.0)
+        tiny = ((np.abs(scaled) < _TINY) & (self.knots != 0)).any(axis=1)  # not exact below the normal numbers
+        slack = np.where((lost + doubt > 0) | tiny, (lost + doubt) * _UP + _TINY, 0.0)
         # a number that is 0 or less after rounding is 0 or less
-        slack[(values <= 0).all(axis=1) & (doubt == 0)] = 0.0
+        slack[(values <= 0).all(axis=1) & (doubt == 0) & ~tiny] = 0.0
         return Part(self.knots, np.arange(factors.size), values, slack, np.zeros(1), slack)
 
     def relu(self, room: int) -> list[Part]:
@@ -177,6 +178,8 @@ class Part:
     def pieces(self, rows: int = 1) -> list[Part]:
         """Return the part cut into pieces fit for that many rows, without the units that vanish on them."""
         count = max(1, -(-(self.knots.size - 1) // max(_PART, 32 * _PART // max(rows, self.alive.size, 1))))
+        if count == 1 and rows > 1:  # nothing has changed since it was made
+            return [self]
         ends = np.linspace(0, self.knots.size - 1, count + 1).astype(int)
         return [self._piece(a, b + 1) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 

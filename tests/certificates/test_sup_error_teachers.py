@@ -290,3 +290,15 @@ def test_domains_that_are_none_are_refused() -> None:
         sup_error(line, SQUARE, Region(Box([0.25], [0.5]), (Box([0.0], [1.0]),)))
     with pytest.raises(TypeError, match="Box"):
         sup_error(line, SQUARE, [(0.0, 1.0)])
+
+
+def test_a_network_beyond_the_range_of_doubles_is_refused() -> None:
+    huge = Network.build([([[1e200]], [-1e199]), ([[1e200]], None), ([[1.0]], None)])
+    with pytest.raises(ValueError, match="rescale"):
+        sup_error(huge, SQUARE)
+
+
+def test_an_unbounded_domain_is_refused() -> None:
+    line = Network.build([([[1.0]], None)])
+    with pytest.raises(ValueError, match="bounded"):
+        sup_error(line, SQUARE, Box([0.0], [np.inf]))

@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from constructive.network import Layer, Network
 from constructive.targets import Target, cosine_product
@@ -29,6 +31,28 @@ def parts(target: Target, order: int, cells: int, levels: int) -> tuple[Network,
     table, _ = partition_table(target, grid, "modified")
     folds = follow_folds(table, grid, levels)
     return partition_network(table, grid, levels, folds.scales), table, grid, folds.error
+
+
+# -- gates and masks together: the proof of their error is about any table -------------------------------------------
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 3), st.integers(0, 3), st.integers(1, 5), st.integers(1, 7), st.integers(0, 2**32 - 1))
+def test_any_table_is_evaluated_within_the_stated_gates(d: int, degree: int, cells: int, levels: int,
+                                                        seed: int) -> None:
+    grid, rng = Grid(min(cells, 9 - 2 * d), d, min(degree, 5 - d)), np.random.default_rng(seed)
+    table = np.zeros((grid.features,) * d)
+    for degrees in grid.degrees(d):
+        place = tuple(grid.span(p) for p in degrees)
+        table[place] = rng.choice([-1.0, 1.0], table[place].shape) * 10.0 ** rng.uniform(-2, 1)
+    folds = follow_folds(table, grid, levels)
+    network, k, fine = partition_network(table, grid, levels, folds.scales), grid.cells, 2 ** (levels + 1)
+    teeth = rng.integers(0, k * fine + 1, (300, d)) / (k * fine)  # where squares are worst
+    nodes = (rng.integers(0, k + 1, (200, d)) + rng.uniform(-2, 2, (200, d)) * mask_width(levels)) / k
+    mixed = np.where(rng.random((200, d)) < 0.5, nodes, teeth[:200])
+    x = np.concatenate([teeth, nodes, mixed, rng.random((200, d))]).clip(0, 1)
+    gap = np.abs(network(x)[:, 0] - evaluate_table(table, grid, x)).max()
+    assert gap <= folds.error + evaluation_error(table, grid, levels, folds) + 2.0**-40 * folds.reach
 
 
 # -- masks ---------------------------------------------------------------------------------------------------------

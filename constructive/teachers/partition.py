@@ -8,7 +8,7 @@ Data flow: target -> Taylor pieces at the (K + 1)^d nodes -> a table over featur
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from constructive._checks import as_count, as_number
 from constructive.evidence import Bracket
 from constructive.targets import Target
 from constructive.targets.target import shifted
-from constructive.teachers.cells import ErrorBudget
 from constructive.teachers.partition_bound import UP, taylor_bound
 from constructive.teachers.partition_gates import MOST_LEVELS, follow_folds
 from constructive.teachers.partition_layout import partition_network
@@ -31,7 +30,7 @@ from constructive.teachers.partition_table import (
     piece_degree,
     piece_scale,
 )
-from constructive.teachers.teacher import Teacher, Written
+from constructive.teachers.teacher import ErrorBudget, Teacher, Written
 
 Array = NDArray[np.float64]
 
@@ -94,20 +93,18 @@ def taylor_partition(target: Target, *, order: int, cells: int | None = None, to
     kind = f"modified Taylor pieces of order {r}" if pieces == "modified" else f"Taylor pieces of degree {r - 1}"
     gates = f"gates of depth {m}" if grid.degree or grid.dimension > 1 else "no gates"
     return Teacher(
-        network=Written(lambda: partition_network(table, grid, m, folds.scales)), nonzeros=nonzeros, target=target,
+        network=Written(partial(partition_network, table, grid, m, folds.scales)), nonzeros=nonzeros, target=target,
         statement=f"{kind} on {k}^{grid.dimension} cells, {gates}: error <= {budget.total:.4g} = {budget}",
-        error=Bracket(0.0, budget.total, target.evidence), evaluate=_structured(table, grid),
+        error=Bracket(0.0, budget.total, target.evidence), evaluate=partial(structured, table, grid), budget=budget,
     )
 
 
-def _structured(table: Array, grid: Grid) -> Callable[[Array], Array]:
-    """Return the evaluation (n, d) -> (n, 1) of the glued polynomials, in blocks of points."""
-    def evaluate(X: Array) -> Array:
-        if X.shape[1] != grid.dimension:
-            raise ValueError(f"teacher: x has {X.shape[1]} coordinates, expected {grid.dimension}")
-        parts = [evaluate_table(table, grid, X[start:start + 8192]) for start in range(0, X.shape[0], 8192)]
-        return np.concatenate([np.zeros(0), *parts])[:, None]
-    return evaluate
+def structured(table: Array, grid: Grid, X: Array) -> Array:
+    """Return the glued polynomials (n, 1) at points (n, d), in blocks of points."""
+    if X.shape[1] != grid.dimension:
+        raise ValueError(f"teacher: x has {X.shape[1]} coordinates, expected {grid.dimension}")
+    parts = [evaluate_table(table, grid, X[start:start + 8192]) for start in range(0, X.shape[0], 8192)]
+    return np.concatenate([np.zeros(0), *parts])[:, None]
 
 
 def _check_target(target: Target, r: int, who: str) -> None:

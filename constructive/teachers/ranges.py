@@ -22,17 +22,15 @@ def range_on_boxes(teacher: Teacher, low: Array, high: Array) -> tuple[Array, Ar
     """Return bounds (N, m), (N, m) of the teacher over boxes (N, d).
 
     Three enclosures are intersected: intervals, first-order forms, and the target's first-order range widened by
-    the teacher's stated error (inside the target's box, where that error is proved). The last is a statement about
-    the real network; a slack of 2^-30 of its width and 2^-40 stands for the program's rounding, which is far
-    smaller for teachers of moderate weights but not proved here. One-score teachers whose sign stays open are
-    looked at on parts of the box.
+    the teacher's stated error and by what rounding adds in a run (inside the target's box, and only for teachers whose
+    error is proved everywhere there). One-score teachers whose sign stays open are looked at on parts of the box.
     """
     network = teacher.to_network()
     plain, forms = interval_bounds(network, low, high), affine_bounds(network, low, high)
     bottom, top = np.maximum(plain[0], forms.lower), np.minimum(plain[1], forms.upper)
-    known = teacher.error is not None and teacher.error.evidence is not Evidence.SAMPLED
-    if teacher.target is not None and teacher.error is not None and known and teacher.region is None:
-        least, most = _through_target(teacher.target, teacher.error.upper, low, high)
+    error = _uniform_error(teacher)
+    if teacher.target is not None and error is not None:
+        least, most = _through_target(teacher.target, error, low, high)
         bottom[:, 0], top[:, 0] = np.maximum(bottom[:, 0], least), np.minimum(top[:, 0], most)
     if network.outputs == 1:
         for pieces in _PIECES:
@@ -42,6 +40,15 @@ def range_on_boxes(teacher: Teacher, low: Array, high: Array) -> tuple[Array, Ar
                 finer = refined_bounds(network, low[rows], high[rows], pieces)
                 bottom[rows], top[rows] = np.maximum(bottom[rows], finer[0]), np.minimum(top[rows], finer[1])
     return bottom, top
+
+
+def _uniform_error(teacher: Teacher) -> float | None:
+    """Return a bound on |executed network - target| on the whole box of the target, None where none is proved."""
+    if teacher.target is None or teacher.error is None or teacher.budget is None or teacher.region is not None:
+        return None
+    if teacher.error.evidence is Evidence.SAMPLED or teacher.target.order < 2:
+        return None
+    return teacher.error.upper + teacher.budget.evaluation
 
 
 def _through_target(target: Target, error: float, low: Array, high: Array) -> tuple[Array, Array]:

@@ -93,7 +93,8 @@ def draw(rng: np.random.Generator, n: int | None = None, d: int | None = None, o
 
 def teacher(X: Array, y: Array, order: int) -> Teacher:
     """Return the least squares teacher on K = n^(1 / (2r + d)) cells."""
-    return fit_cells(X, y, order=order, cells=cells_for(*X.shape, order))
+    n, d = X.shape
+    return fit_cells(X, y, order=order, cells=cells_for(n, d, order))
 
 
 def construct(X: Array, y: Array, order: int, radius: float, **_: Any) -> Network:

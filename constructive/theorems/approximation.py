@@ -15,8 +15,7 @@ from constructive.teachers import taylor_partition
 from constructive.theorems.draws import replaced
 from constructive.theorems.record import Claim, Instance, Theorem
 
-
-_MOST = ((32, 6, 3), (32, 6, 3), (16, 5, 2), (8, 4, 2), (8, 3, 1))
+_MOST = ((32, 6, 3), (32, 6, 3), (16, 5, 2), (8, 4, 1), (8, 2, 1))
 """Cells in each direction at most, for each order and dimension: what a verification in seconds allows."""
 
 
@@ -31,13 +30,14 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     elif kind == 1:
         target = gaussian_bump(rng.uniform(0.2, 0.8, dimension).tolist(), float(rng.uniform(0.25, 0.45)))
     elif kind == 2:
-        target = exponential(rng.uniform(0.5, 2, dimension).tolist())
+        target = exponential(rng.uniform(1.5, 3, dimension).tolist())
     else:
         below: dict[tuple[int, ...], float] = {(k,): float(rng.normal()) for k in range(r)}
         target = polynomial(below | {(r,): float(rng.uniform(1, 3))})
-    most = _MOST[min(r, 5) - 1][min(dimension, 3) - 1]
-    return {"target": target, "order": r, "pieces": str(rng.choice(("modified", "full"))),
-            "cells": int(rng.integers(min(most, 4 if dimension == 1 else 2), most + 1)) if cells is None else int(cells)}
+    if cells is None:
+        most = _MOST[min(r, 5) - 1][min(dimension, 3) - 1]
+        cells = int(rng.integers(min(most, 4 if dimension == 1 else 2), most + 1))
+    return {"target": target, "order": r, "cells": int(cells), "pieces": str(rng.choice(("modified", "full")))}
 
 
 def construct(target: Target, order: int, cells: int, pieces: str) -> Network:

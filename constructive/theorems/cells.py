@@ -40,14 +40,14 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     elif kind == 1:
         target = gaussian_bump(rng.uniform(0.2, 0.8, dimension).tolist(), float(rng.uniform(0.25, 0.45)))
     elif kind == 2:
-        target = exponential(rng.uniform(0.5, 2, dimension).tolist())
+        target = exponential(rng.uniform(1.5, 3, dimension).tolist())
     elif kind == 3:
         target = runge([float(rng.uniform(0.3, 0.7))], float(rng.uniform(3, 6)))
     else:
         target = kink([float(rng.uniform(0.3, 0.7))], max(r, 2))
     if cells is None:
         cells = int(rng.integers(8 if dimension == 1 else 3, _MOST[min(r, 4)][min(dimension, 3) - 1] + 1))
-    return {"target": target, "order": r, "cells": int(cells), "width": 2.0 ** -int(rng.integers(16, 24)) / cells}
+    return {"target": target, "order": r, "cells": int(cells), "width": 2.0 ** -int(rng.integers(10, 17)) / cells}
 
 
 def construct(target: Target, order: int, cells: int, width: float) -> Network:

@@ -18,7 +18,7 @@ import constructive as con
 from constructive import experiments
 
 SEED = 20240120
-SIZES, LARGER = (100, 316, 1_000, 3_162, 10_000), (31_623, 100_000)
+SIZES, LARGER = (100, 316, 1_000, 3_162, 10_000), (100_000,)
 ORDERS, DIMENSIONS = (1, 2, 3, 4), (1, 2, 3)
 COLORS = (con.plotting.BLUE, con.plotting.ORANGE, con.plotting.GREEN, con.plotting.VERMILION)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -161,17 +163,22 @@ def _checks(cells: Sequence[Cell], results: Sequence[Result], task: str) -> tupl
     if refused:
         zero = Check(zero.claim, zero.stated, worst, Verdict.UNDECIDED if worst.lower == 0.0 else Verdict.REFUTED,
                      note=f"not certified: {dict(refused[0])}")
-    surplus = [(r["student"] - r["teacher"] - 16 - _carried(r["depth"])) / (price_per_datum(c["dimension"], task)
-                                                                         * c["n"]) for c, r in both]
-    checks = [zero,
-              judge("counted nonzeros of the student minus its formula, largest",
-                    exactly(max(abs(r["student"] - r["formula"]) for r in results)), "==", 0.0),
-              judge("(student - teacher - gate) / (constant n), largest", exactly(max(surplus)), "<=", 1.0,
-                    "6 d + 2, or 6 d + 3 for real labels, for each datum")]
-    promised = [r["student"] / (price_per_datum(c["dimension"], task) * c["n"]) for c, r in both
+    prices = [price_per_datum(c["dimension"], task) * c["n"] for c in cells]
+    surplus = [Fraction(r["student"] - r["teacher"] - 16 - _carried(r["depth"]), price)
+               for r, price in zip(results, prices, strict=True)]
+    checks = [_counted(zero, len(results)), _counted(
+        judge("counted nonzeros of the student minus its formula, largest",
+              exactly(max(abs(r["student"] - r["formula"]) for r in results)), "==", 0.0), len(results)), _counted(
+        judge("(student - teacher - gate) / (constant n), largest", exactly(max(surplus)), "<=", 1.0,
+              "6 d + 2, or 6 d + 3 for real labels, for each datum"), len(results))]
+    promised = [Fraction(r["student"], price) for (c, r), price in zip(both, prices, strict=True)
                 if c["n"] >= (_promised_from(c) or math.inf)]
     if promised:
-        near = judge("student / (constant n), largest where order >= d/2 and n is beyond the threshold",
-                     exactly(max(promised)), "<=", _NEAR, "linear over-parameterization")
-        checks.append(Check(near.claim, near.stated, near.observed, near.verdict, near.tightness, len(promised)))
+        checks.append(_counted(
+            judge("student / (constant n), largest where order >= d/2 and n is beyond the threshold",
+                  exactly(max(promised)), "<=", _NEAR, "linear over-parameterization"), len(promised)))
     return tuple(checks)
+
+
+def _counted(check: Check, instances: int) -> Check:
+    return replace(check, instances=instances)

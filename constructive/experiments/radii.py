@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,7 @@ def _trend(mine: Sequence[tuple[Cell, Result]], dimension: int, noise: float, ga
     # the distances are exact; what is left is one rounding of each coordinate of the points
     least = Bracket(float(radii.min()), float(radii.min()), Evidence.EXACT)
     found = judge(f"smallest admissible radius {where}", least, ">=", gap / 2 * (1 - 2.0**-50), "gap / 2")
-    return Check(found.claim, found.stated, found.observed, found.verdict, found.tightness, len(mine)), row
+    return replace(found, instances=len(mine)), row
 
 
 def _size_row(results: Sequence[Result], dimension: int, noise: float, n: int) -> tuple[object, ...]:

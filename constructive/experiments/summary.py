@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def rate_checks(draws: Draws, confidence: float, widest: float) -> list[Check]:
 
 
 def _counted(check: Check, instances: int) -> Check:
-    return Check(check.claim, check.stated, check.observed, check.verdict, check.tightness, instances, check.note)
+    return replace(check, instances=instances)
 
 
 def rate_tables(found: Sequence[Draws], models: Sequence[str], confidence: float) -> tuple[Table, ...]:

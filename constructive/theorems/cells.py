@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from constructive._checks import as_count
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.sup_error import sup_error
 from constructive.domain import Box
@@ -47,7 +48,8 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
         target = kink([float(rng.uniform(0.3, 0.7))], max(r, 2))
     if cells is None:
         cells = int(rng.integers(8 if dimension == 1 else 3, _MOST[min(r, 4)][min(dimension, 3) - 1] + 1))
-    return {"target": target, "order": r, "cells": int(cells), "width": 2.0 ** -int(rng.integers(10, 17)) / cells}
+    cells = as_count(cells, "taylor-cells", "cells", at_least=3)
+    return {"target": target, "order": r, "cells": cells, "width": 2.0 ** -int(rng.integers(10, 17)) / cells}
 
 
 def construct(target: Target, order: int, cells: int, width: float) -> Network:
@@ -93,27 +95,27 @@ def look_up_single(network: Network, instance: Instance) -> Bracket:
 
 
 def _deviation(network: Network, low: Array, high: Array) -> Bracket:
-    """Return the largest distance of hats, and of coefficients if the network has them, from their own cell's."""
+    """Return the largest distance of hats, and of coefficients if the network has them, from their own cell's.
+
+    Upper end: interval bounds on the cells; lower end: also on their two extreme corners alone.
+    """
     n = low.shape[0]
     if network.depth <= _HATS or network.layers[_HATS].outputs < n:
         return Bracket(0.0, np.inf)  # no hats to be seen
     waiting = network.layers[_HATS].outputs - n
-    bottom, top = interval_bounds(Network(network.layers[:_HATS + 1]), low, high)
-    own = np.eye(n)
-    found = [_away(np.maximum(bottom[:, waiting:], 0), np.maximum(top[:, waiting:], 0), own)]
+    parts = [(Network(network.layers[:_HATS + 1]), np.eye(n), 0.0)]
     if network.depth > _COEFFICIENTS:
         layer = network.layers[_COEFFICIENTS]
-        bottom, top = interval_bounds(Network(network.layers[:_COEFFICIENTS + 1]), low, high)
         stored = np.asarray(layer.weight.toarray()[waiting:, waiting:].T) + layer.bias[waiting:]
-        found.append(_away(bottom[:, waiting:], top[:, waiting:], stored))
-    lower, upper = max(a for a, _ in found), max(b for _, b in found)
+        parts.append((Network(network.layers[:_COEFFICIENTS + 1]), stored, -np.inf))
+    lower, upper = 0.0, 0.0
+    for part, goal, least in parts:
+        for a, b in ((low, high), (low, low), (high, high)):
+            bottom, top = (np.maximum(ends[:, waiting:], least) for ends in interval_bounds(part, a, b))
+            lower = max(lower, float(np.maximum(bottom - goal, goal - top).max()))
+            if a is low and b is high:
+                upper = max(upper, float(np.maximum(np.abs(bottom - goal), np.abs(top - goal)).max()))
     return Bracket(lower, upper, Evidence.ENCLOSED)
-
-
-def _away(bottom: Array, top: Array, goal: Array) -> tuple[float, float]:
-    """Return bounds on the largest distance of values in [bottom, top] from their goals."""
-    nearest = np.maximum(np.maximum(bottom - goal, goal - top), 0.0)
-    return float(nearest.max()), float(np.maximum(np.abs(bottom - goal), np.abs(top - goal)).max())
 
 
 def excess(network: Network, instance: Instance) -> Bracket:

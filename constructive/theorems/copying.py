@@ -79,5 +79,5 @@ THEOREM = Theorem(
     claims=(Claim("largest distance from the clamped teacher on the segments", deviation, rounding,
                   "rounding of stored weights"),),
     draw=draw, construct=construct, plant=plant,
-    proof=(("envelopes are -B and B where bumps vanish", "students.layout.envelopes"),),
+    proof=(("envelopes are -B and B where bumps vanish", "students.gates.envelopes.envelopes"),),
 )

@@ -128,7 +128,7 @@ ROBUST = Theorem(
     claims=(Claim("robust training error", robust_error, zero, "0", "=="),),
     draw=draws.taught_data, construct=draws.student_network, plant=draws.without_a_bump, repeats=12,
     proof=(("outward rounding", "domain.outward_boxes"), ("ramp below the gap of the rounded boxes",
-           "students.boxes.make_bumps"), ("gate", "students.layout.envelope_gate")),
+           "students.boxes.make_bumps"), ("gate", "students.gates.envelopes.gate")),
 )
 
 INTERVALS = Theorem(
@@ -139,7 +139,7 @@ INTERVALS = Theorem(
     hypotheses=("radius < separation / 2", "endpoint intervals, no widening where rounding is monotone"),
     claims=(Claim("largest distance of the interval's ends from the label", interval_deviation, zero, "0", "=="),),
     draw=draws.taught_data, construct=draws.student_network, plant=plant_real, repeats=8,
-    proof=(("on a box two envelopes add up to 2B exactly", "students.layout.envelope_gate"),),
+    proof=(("on a box two envelopes add up to 2B exactly", "students.gates.envelopes.gate"),),
 )
 
 PUBLISHED = Theorem(

@@ -25,6 +25,7 @@ _DATA = 96
 """Data for each coefficient on the coarsest grid."""
 _SHARE = 0.25
 """The variance's share of the squared error."""
+_LARGEST = 2_000_000
 LEVEL = 1e-6
 """The claim is refuted only if its slope is outside an interval that misses the truth this seldom."""
 
@@ -37,6 +38,10 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     """
     r, inputs = _SETTINGS[int(rng.integers(len(_SETTINGS)))]
     inputs, r = inputs if d is None else int(d), r if order is None else int(order)
+    largest = _scale(inputs, r) * _CELLS[-1] ** (2 * r + inputs)
+    if not (inputs >= 1 and r >= 1 and largest <= _LARGEST):
+        raise ValueError(f"rate-of-least-squares-on-cells: order={r} with d={inputs} needs samples of {largest:.3g} "
+                         f"data; choose orders and dimensions of at most {_LARGEST:,}")
     return {"target": _chebyshev(r, rng.choice((-1.0, 1.0), inputs)), "order": r, "seed": int(rng.integers(2**32))}
 
 

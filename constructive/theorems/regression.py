@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constructive._checks import as_count
 from constructive.calculus import affine
 from constructive.certificates.linear import affine_bounds
 from constructive.certificates.structural import find_bumps
@@ -31,7 +32,8 @@ def draw(rng: np.random.Generator, n: int | None = None, d: int | None = None) -
     The first label is 5/4 in size, so that the amplitude 2 is beyond the target's. In two dimensions the teacher is
     affine and the target nearly so: the kinks of others would cost the integral many boxes.
     """
-    dimension = int(rng.integers(1, 3)) if d is None else int(d)
+    dimension = int(rng.integers(1, 3)) if d is None else as_count(d, "regression-error-of-a-student", "d", at_least=1,
+                                                                   at_most=2)
     count = int(rng.integers(6, 20)) if n is None else int(n)
     if dimension == 1:
         target = (cosine_product([float(rng.uniform(2, 6))], [float(rng.uniform(-1, 1))]) if rng.random() < 0.5 else
@@ -166,6 +168,6 @@ THEOREM = Theorem(
                 "h Lambda-Lipschitz in l_inf; here points uniform in the unit cube, p_max = 1"),
     claims=(Claim("||f - h||^2 - ||T - h||^2", harm, limit, "V(r, w) sum_i (|y_i - h(x_i)| + Lambda (r + w))^2"),),
     draw=draw, construct=construct, plant=plant, repeats=6,
-    proof=(("where bumps do not overlap, f lies between T and y_i", "students.layout.envelope_gate"),
+    proof=(("where bumps do not overlap, f lies between T and y_i", "students.gates.envelopes.gate"),
            ("volume of an l_1 neighborhood of a box", "theorems.regression.support_volume")),
 )

@@ -63,5 +63,5 @@ THEOREM = Theorem(
     claims=(Claim("nonzeros counted", nonzeros, formula, "formula of the instance", "=="),
             Claim("nonzeros more than the teacher's, for each datum", per_datum, ceiling, "6 d + 3 + constant / n")),
     draw=draws.taught_data, construct=draws.student_network, plant=plant, repeats=12,
-    proof=(("layer by layer", "students.layout.clip_parts"),),
+    proof=(("layer by layer", "students.gates.envelopes.gate"),),
 )

@@ -87,7 +87,7 @@ def sup_error(network: Network, target: Smooth, domain: Box | Region | Sequence[
     upper, found, shares = compare(low, high)
     while True:
         worst = max(done, float(upper.max(initial=0.0)))
-        rows = np.flatnonzero(upper > goal(found))
+        rows = np.flatnonzero((upper > goal(found)) & (high > low).any(axis=1))
         if rows.size == 0 or left < 2 or (bound is not None and found > bound):
             refuse_contradiction(found, worst)
             return Bracket(found, worst, evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from fractions import Fraction
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import box_points, dyadic_network, nudged, random_network
 
+from constructive.blocks import square_gate
 from constructive.certificates import roots, univariate
 from constructive.certificates.curves import Curve
 from constructive.certificates.forms import Bounder, bernstein, exponents
@@ -26,7 +28,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 def chord(curve: Curve, x: Fraction) -> tuple[Fraction, Fraction]:
     """Return the chord at x and its slack, exactly."""
     i = min(max(int(np.searchsorted(curve.knots, float(x), "right")) - 1, 0), curve.knots.size - 2)
-    while Fraction(curve.knots[i]) > x:
+    while Fraction(curve.knots[i]) > x or (np.isinf(curve.slack[i]) and curve.knots[i] == x):
         i -= 1
     a, b = Fraction(curve.knots[i]), Fraction(curve.knots[i + 1])
     p, q = Fraction(curve.values[i]), Fraction(curve.values[i + 1])
@@ -184,6 +186,22 @@ def test_where_no_unit_turns_the_rest_is_rounding() -> None:
     assert np.median(rests) < 2.0**-36
 
 
+@pytest.mark.parametrize("degree", [1, 2, 4])
+def test_a_square_of_something_hardly_known_is_held(degree: int) -> None:
+    # z = |x| / 2 + 3 y / 2 is a polynomial up to a sixteenth; where |z| is large its square is off by more
+    absolute = ([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], None)
+    both = (np.outer([1.0, -1.0], [0.5, 0.5, 1.5, -1.5]), None)
+    network = square_gate(5).network @ Network.build([absolute, both, ([[0.5, 0.5]], None)])
+    bounder = Bounder.of(decomposed(network, [[(-1.0, 1.0)]] * 2), degree)
+    forms = bounder(-np.ones((1, 2)), np.ones((1, 2)))
+    for x, y in itertools.product(range(-8, 9), repeat=2):
+        point = [Fraction(x, 8), Fraction(y, 8)]
+        ys = [t / Fraction(r) for t, r in zip(point, forms.reach[0], strict=True)]
+        value = sum((Fraction(c) * ys[0]**i * ys[1]**j
+                     for c, (i, j) in zip(forms.coefficients[0], bounder.exponents, strict=True)), Fraction(0))
+        assert abs(network.exact(point)[0] - value) <= Fraction(forms.rest[0])
+
+
 @pytest.mark.parametrize(("dimension", "degree"), [(1, 3), (2, 2), (2, 4), (3, 2)])
 def test_coefficients_in_bernsteins_basis_enclose_the_range(dimension: int, degree: int) -> None:
     rng = np.random.default_rng(dimension * 10 + degree)
@@ -258,3 +276,12 @@ def test_the_kernel_does_the_same_without_the_compiler() -> None:
                                 env={"NUMBA_DISABLE_JIT": disabled, "PATH": "", "HOME": str(Path.home())})
         outputs.append(result.stdout)
     assert outputs[0] == outputs[1]
+
+
+def test_bends_too_small_for_a_knot_are_in_the_slack() -> None:
+    network = Network.build([([[1.0], [1.0]], [0.0, -0.5]), ([[1.0, 1.5 * 2.0**-44]], None)])
+    whole = decomposed(network, [[(0.0, 1.0)]])
+    assert whole.nodes[0].curve.knots.size == 2
+    for x in (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)):
+        value, error = on_line(whole, x)
+        assert abs(network.exact([x])[0] - value) <= error

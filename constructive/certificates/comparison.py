@@ -168,7 +168,9 @@ class Comparison:
         best = np.argsort(-np.abs(at[np.arange(spot.size), spot]), kind="stable")[:_POINTS]
         points = np.clip(middle[best] + reach[best] * self.probes[spot[best]], low[best], high[best])
         value = values_at(self.target, points)
-        bounds = affine_bounds(self.network, points, points)
-        gap = np.maximum(bounds.lower[:, 0] - value, value - bounds.upper[:, 0]) - self.noise[0]
+        # two enclosures of the network at a point, which share no code: the better one counts
+        bounds, forms = affine_bounds(self.network, points, points), self.bounder(points, points)
+        lower, upper = np.fmax(bounds.lower[:, 0], forms.lower), np.fmin(bounds.upper[:, 0], forms.upper)
+        gap = np.maximum(lower - value, value - upper) - self.noise[0]
         gap = gap - 4 * _UNIT * (np.abs(gap) + np.abs(value) + self.noise[0])
         return float(gap.max(initial=0.0, where=~np.isnan(gap)))

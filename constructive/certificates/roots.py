@@ -175,13 +175,14 @@ def _advanced(weight: sparse.csr_array, bias: Array, doubt: Array, parts: list[P
     if weight.shape[1] == 1 and all(_is_identity(part) for part in parts):
         factors = weight.toarray()[:, 0]
         if (np.frexp(np.abs(factors))[0] == 0.5).all():
-            return None, [piece for part in parts for piece in part.line(factors, bias, doubt).relu(MOST_KNOTS)]
+            return None, [piece for whole in parts for part in whole.line(factors, bias, doubt).split()
+                          for piece in part.relu(MOST_KNOTS)]
     step = Affine.of(weight, bias, doubt, before)
     room = MOST_KNOTS - sum(part.knots.size for part in parts)
     out: list[Part] = []
     for whole in parts:
         for part in whole.pieces(bias.size):
-            new = part.image(step, rectified=True).relu(room)
+            new = [piece for cut in part.image(step, rectified=True).split() for piece in cut.relu(room)]
             room -= sum(each.knots.size for each in new) - part.knots.size
             out.extend(new)
     return step, out

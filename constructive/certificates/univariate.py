@@ -28,8 +28,9 @@ Places = NDArray[np.int64]
 _UNIT = 2.0**-53
 _UP = 1.0 + 2.0**-40
 _TINY = 1e-300
-_PART = 1024
-"""Knots of a part beyond which it is cut in two, so that units which vanish on a half are dropped there."""
+_NUMBERS, _FEWEST, _MOST = 1 << 16, 64, 8192
+"""Values of a part beyond which it is cut, so that units which vanish on a piece are dropped there; knots at least and
+at most."""
 
 MOST_KNOTS = 1 << 20
 """Knots for each number z; beyond, zeros are no longer sought and the slack says what that costs."""
@@ -175,9 +176,24 @@ class Part:
         slack[alive], error[alive] = (slack[alive] + moved) * _UP, (error[alive] + moved) * _UP
         return Part(knots, alive, np.maximum(values, 0.0), slack, self.noise, error).pieces()
 
+    def split(self) -> list[Part]:
+        """Return the part in pieces with few zeros each: thousands of units with a zero are not held at once."""
+        turns = np.flatnonzero((self.values.min(axis=1) < 0) & (self.values.max(axis=1) > 0))
+        if turns.size * self.alive.size <= 4 * _NUMBERS:
+            return [self]
+        found = np.unique(zeros(self.knots, self.values[turns], self.error[self.alive[turns]]))
+        each = max(_FEWEST, _NUMBERS // self.alive.size)
+        knots, values, moved = _with_knots(self.knots, self.values, found[each::each], MOST_KNOTS)
+        slack, error = self.slack.copy(), self.error.copy()
+        slack[self.alive], error[self.alive] = (slack[self.alive] + moved) * _UP, (error[self.alive] + moved) * _UP
+        ends = [0, *np.flatnonzero(~np.isin(knots, self.knots)).tolist(), knots.size - 1]
+        return [Part(knots[a:b + 1], self.alive, values[:, a:b + 1], slack, self.noise, error)
+                for a, b in zip(ends, ends[1:], strict=False)]
+
     def pieces(self, rows: int = 1) -> list[Part]:
         """Return the part cut into pieces fit for that many rows, without the units that vanish on them."""
-        count = max(1, -(-(self.knots.size - 1) // max(_PART, 32 * _PART // max(rows, self.alive.size, 1))))
+        fit = min(max(_NUMBERS // max(rows, self.alive.size, 1), _FEWEST), _MOST)
+        count = max(1, -(-(self.knots.size - 1) // fit))
         if count == 1 and rows > 1:  # nothing has changed since it was made
             return [self]
         ends = np.linspace(0, self.knots.size - 1, count + 1).astype(int)
@@ -218,6 +234,11 @@ def zeros(knots: Array, values: Array, slack: Array) -> Array:
 def with_zeros(knots: Array, values: Array, turns: Places, slack: Array, room: int) -> tuple[Array, Array, Array]:
     """Return knots with zeros of the chords ``turns`` added, all values there, and how far each chord has moved."""
     found = zeros(knots, values[turns], slack[turns]) if turns.size else np.zeros(0)
+    return _with_knots(knots, values, found, room)
+
+
+def _with_knots(knots: Array, values: Array, found: Array, room: int) -> tuple[Array, Array, Array]:
+    """Return the knots with others added, values there, and how far each chord has moved."""
     found = np.unique(found[(found > knots[0]) & (found < knots[-1])])
     if found.size:
         spot = np.searchsorted(knots, found)

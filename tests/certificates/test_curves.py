@@ -145,6 +145,22 @@ def test_many_local_bumps_keep_few_units_each() -> None:
     assert abs(on_line(whole, Fraction(77, 256))[0] - 77) < Fraction(1, 1 << 30)
 
 
+def test_hundreds_of_units_that_turn_are_taken_piece_by_piece() -> None:
+    rng = np.random.default_rng(4)
+    turns = np.sort(rng.random(700))
+    first = (rng.choice([-1.0, 1.0, 3.0], (700, 1)), np.zeros(700))
+    first[1][:] = -first[0][:, 0] * turns
+    network = Network.build([first, (rng.normal(size=(3, 700)), None), (rng.normal(size=(1, 3)), None)])
+    parts = univariate.Part.identity(0.0, 1.0).line(np.ones(700), -turns, np.zeros(700)).split()
+    assert len(parts) > 1
+    assert all(a.knots[-1] == b.knots[0] for a, b in zip(parts, parts[1:], strict=False))
+    whole = decomposed(network, [[(0.0, 1.0)]])
+    assert whole.nodes[0].curve.slack.max() < 2.0**-30
+    for x in points(0.0, 1.0, rng, 60):
+        value, error = on_line(whole, x)
+        assert abs(network.exact([x])[0] - value) <= error
+
+
 # -- several dimensions --------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructive.evidence import Bracket, Source, exactly
+from constructive.evidence import Bracket, Source
 from constructive.network import Network
 from constructive.students import memorize
 from constructive.theorems import draws
@@ -67,7 +67,8 @@ def found(network: Network, instance: Instance) -> Array:
 
 def shortfall(network: Network, instance: Instance) -> Bracket:
     """Return by how much the attack stays below what the data force, at the worst of the points."""
-    return exactly(float(np.maximum(forced(**instance) - found(network, instance), 0.0).max()))
+    short = float(np.maximum(forced(**instance) - found(network, instance), 0.0).max())
+    return Bracket(short, short)
 
 
 def mean_found(network: Network, instance: Instance) -> Bracket:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from constructive.blocks import support_volume
 from constructive.students import Student
 from constructive.students.boxes import Bumps
 from constructive.targets import Target
@@ -82,16 +83,6 @@ class Harm:
     volume: float
 
 
-def support_volume(radius: float, ramp: float, dimension: int) -> float:
-    """Return ``V(r, w) = sum_k C(d, k) (2r)^(d-k) (2w)^k / k!``: a cube bump's support, the l_1 neighborhood of a box.
-
-    >>> support_volume(0.25, 0.25, 1)
-    1.0
-    """
-    return math.fsum(math.comb(dimension, k) * (2 * radius) ** (dimension - k) * (2 * ramp) ** k / math.factorial(k)
-                     for k in range(dimension + 1))
-
-
 def harm(student: Student, target: Target, rng: np.random.Generator, draws: int = 4096) -> Harm:
     """Return what memorizing real labels adds to the squared L2 error under the uniform law on the unit cube.
 
@@ -108,7 +99,7 @@ def harm(student: Student, target: Target, rng: np.random.Generator, draws: int 
     half = float((bumps.upper - bumps.lower).max()) / 2
     centers = student.X[bumps.members]
     away = np.abs(bumps.scores - target.values(centers)) + target.lipschitz * (half + w)
-    volume = support_volume(half, w, d)
+    volume = float(support_volume([2 * half] * d, w))
     which = rng.integers(bumps.count, size=draws)
     low, high = bumps.lower[which] - w, bumps.upper[which] + w
     x = low + (high - low) * rng.random((draws, d))

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from constructive._checks import as_count, as_number
+from constructive.blocks import support_volume
 from constructive.evidence import Bracket, Check, Evidence, Report, Source, Table, judge
-from constructive.experiments.errors import support_volume
 from constructive.experiments.running import run_cells, seed_of
 from constructive.experiments.slopes import Slope, fit_slope, judge_slope
 from constructive.experiments.storage import Cell, Result
@@ -86,7 +86,8 @@ def _measured_radius(gap: float, cell: Cell, rng: np.random.Generator) -> Result
     if math.isinf(distance):
         return {"radius": math.inf, "mass": 0.0}  # only one label was drawn
     student = memorize(X, y, radius=distance / 4)
-    return {"radius": distance / 2, "mass": min(1.0, n * support_volume(distance / 4, student.ramp, d) / (1 - gap))}
+    volume = float(support_volume([distance / 2] * d, student.ramp))
+    return {"radius": distance / 2, "mass": min(1.0, n * volume / (1 - gap))}
 
 
 def _trend(mine: Sequence[tuple[Cell, Result]], dimension: int, noise: float, gap: float, confidence: float,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count
+from constructive.blocks import support_volume
 from constructive.calculus import affine
 from constructive.certificates.linear import affine_bounds
 from constructive.certificates.structural import find_bumps
@@ -63,20 +64,11 @@ def construct(X: Array, y: Array, radius: float, ramp: float, teacher: Network, 
     return memorize(X, y, radius=radius, ramp=ramp, teacher=teacher, task="regression").to_network()
 
 
-def support_volume(radius: float, ramp: float, d: int) -> float:
-    """Return ``V(r, w) = sum_k C(d, k) (2r)^(d-k) (2w)^k / k!``: the box and what is within w of it in l_1.
-
-    >>> support_volume(0.25, 0.25, 1)
-    1.0
-    """
-    return math.fsum(math.comb(d, k) * (2 * radius) ** (d - k) * (2 * ramp) ** k / math.factorial(k)
-                     for k in range(d + 1))
-
-
 def limit(X: Array, y: Array, target: Target, radius: float, ramp: float, **_: Any) -> float:
     """Return ``V(r, w) sum_i (|y_i - h(x_i)| + Lambda (r + w))^2``, for the uniform law on the unit cube."""
     away = np.abs(y - target(X)) + target.lipschitz * (radius + ramp) + target.rounding
-    return support_volume(radius, ramp, X.shape[1]) * float((away * away).sum()) * _UP
+    volume = float(support_volume([2 * radius] * X.shape[1], ramp))
+    return volume * float((away * away).sum()) * _UP
 
 
 def harm(network: Network, instance: Instance) -> Bracket:
@@ -169,5 +161,5 @@ THEOREM = Theorem(
     claims=(Claim("||f - h||^2 - ||T - h||^2", harm, limit, "V(r, w) sum_i (|y_i - h(x_i)| + Lambda (r + w))^2"),),
     draw=draw, construct=construct, plant=plant, repeats=6,
     proof=(("where bumps do not overlap, f lies between T and y_i", "students.gates.envelopes.gate"),
-           ("volume of an l_1 neighborhood of a box", "theorems.regression.support_volume")),
+           ("volume of an l_1 neighborhood of a box", "blocks.bump.support_volume")),
 )

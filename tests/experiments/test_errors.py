@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from constructive.experiments.cases import chebyshev_mean, rate_case
-from constructive.experiments.errors import cell_nodes, harm, projection_error, squared_error, support_volume
+from constructive.experiments.errors import cell_nodes, harm, projection_error, squared_error
 from constructive.experiments.gaps import robust_gap
 from constructive.students import memorize, separation
 from constructive.targets import polynomial
@@ -51,13 +51,6 @@ def test_no_pieces_of_that_degree_come_nearer_than_the_projection() -> None:
     error = squared_error(teacher(nodes)[..., 0], target(nodes), weights)
     best = projection_error(target.values, 2, 3, 1)
     assert best < error < 1.2 * best
-
-
-@pytest.mark.parametrize(("dimension", "area"), [(1, lambda r, w: 2 * r + 2 * w),
-                                                 (2, lambda r, w: 4 * r * r + 8 * r * w + 2 * w * w)])
-def test_the_volume_of_a_support_is_that_of_a_box_with_cut_corners(dimension: int, area) -> None:
-    for r, w in ((0.25, 0.5), (0.0, 1.0), (1.0, 0.125)):
-        assert support_volume(r, w, dimension) == area(r, w)
 
 
 def noisy(n: int = 40, seed: int = 0):

@@ -124,13 +124,6 @@ def test_a_band_attack_refutes_the_uniform_bound_for_cells_and_spares_the_partit
     assert centers.max() <= uniform_risk.stated_error(cut["margin"], cut["order"], cut["cells"])
 
 
-def test_the_volume_of_a_support_is_that_of_an_octagon():
-    r, w = 0.25, 0.5
-    octagon = (2 * r) ** 2 + 4 * (2 * r) * w + 4 * w**2 / 2  # square, four strips, four triangles
-    assert regression.support_volume(r, w, 2) == octagon
-    assert regression.support_volume(r, w, 1) == 2 * r + 2 * w
-
-
 @pytest.mark.parametrize("d", [1, 2])
 def test_the_harm_of_memorizing_contains_a_riemann_sum(d):
     instance = regression.draw(np.random.default_rng(8), n=6, d=d)

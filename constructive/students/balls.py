@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from constructive._checks import as_number
 from constructive.blocks.folding import folding_shortfall, folding_tree
@@ -94,6 +95,20 @@ class BallBumps:
                              "pass a larger t")
         levels = _levels(self.norm, self.centers.shape[1], self.radius, ramp, self.plateau, self.slack, "family", None)
         return replace(self, ramp=ramp, levels=levels)
+
+    def near(self, lower: Array, upper: Array) -> NDArray[np.bool_]:
+        """Return which boxes (n, d), (n, d) come near a support; where the answer is no, every bump is 0 on the box.
+
+        Decided by the distance of the box's middle from the nearest center: a box that only comes near may be counted.
+        """
+        middle = lower + (upper - lower) / 2
+        reach = np.linalg.norm(np.maximum(upper - middle, middle - lower), ord=self.norm, axis=1)
+        # orthonormal rows do not lengthen
+        image = middle if self.projection is None else middle @ self.projection.T
+        distance = cKDTree(self.centers).query(image, p=self.norm, workers=-1)[0]
+        # a bump is 0 from radius + ramp on; the room is for the rounding of its run and of this distance
+        room = 8 * self.slack + 2.0**-40 * (1.0 + float(np.abs(image).max()) + float(np.abs(self.centers).max()))
+        return np.asarray(distance <= (self.radius + self.ramp + reach) * (1.0 + 2.0**-30) + room)
 
     def parts(self) -> list[Part]:
         """Return the maps whose last one gives, after ReLU, the bumps, each with its size by formula."""

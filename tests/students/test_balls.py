@@ -167,3 +167,30 @@ def test_parameters_per_datum_do_not_depend_on_the_dimension_of_the_data():
                                 projection=8, rng=rng)
         sizes.append((bumps.levels, sum(part.nonzeros for part in bumps.parts()[1:])))
     assert len(set(sizes)) == 1
+
+
+@NORMS
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_box_that_no_support_comes_near_has_only_zeros(norm, precision):
+    rng, spared, touched = np.random.default_rng(9), 0, 0
+    for image in (None, 2) if norm == 2.0 else (None,):
+        for _ in range(6):
+            X, y = drawn_data(rng, d=4, n=8)
+            found = bumps_or_none(rng, X, y, norm, 0.6, precision, projection=image)
+            if found is None:
+                continue
+            bumps = found[1]
+            half = 0.5 * bumps.ramp * rng.random((300, 4))
+            # middles at random and round the edges of supports, where a narrower rule would go wrong
+            far = bumps.radius + bumps.ramp + np.linalg.norm(half, ord=norm, axis=1)[:150]
+            way = rng.normal(size=(150, 4))
+            way *= (far * rng.uniform(0.98, 1.02, 150) / np.linalg.norm(way, ord=norm, axis=1))[:, None]
+            middle = np.vstack([X[rng.integers(len(X), size=150)] + way, rng.uniform(-1, 5, (150, 4))])
+            near = bumps.near(middle - half, middle + half)
+            network, positive = bump_network(bumps, precision), np.zeros(300, bool)
+            for corner in (*rng.choice((-1.0, 1.0), (12, 4)), *rng.uniform(-1, 1, (4, 4))):
+                positive |= (network(middle + corner * half) > 0).any(axis=1)
+            assert near[positive].all()
+            spared, touched = spared + int((~near).sum()), touched + int(positive.sum())
+    assert spared > 100
+    assert touched > 20

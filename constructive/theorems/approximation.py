@@ -10,8 +10,9 @@ import numpy as np
 from constructive.certificates.sup_error import sup_error
 from constructive.evidence import Bracket, Source
 from constructive.network import Layer, Network
-from constructive.targets import Target, cosine_product, exponential, gaussian_bump, polynomial
+from constructive.targets import Target, polynomial
 from constructive.teachers import taylor_partition
+from constructive.theorems import draws
 from constructive.theorems.draws import replaced
 from constructive.theorems.record import Claim, Instance, Theorem
 
@@ -25,12 +26,8 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     dimension = int(rng.choice((1, 1, 2, 2, 3))) if d is None else int(d)
     r = int(rng.integers(1, 6)) if order is None else int(order)
     kind = int(rng.integers(4 if dimension == 1 else 3))
-    if kind == 0:
-        target = cosine_product(rng.uniform(3, 5, dimension).tolist(), rng.uniform(-1, 1, dimension).tolist())
-    elif kind == 1:
-        target = gaussian_bump(rng.uniform(0.2, 0.8, dimension).tolist(), float(rng.uniform(0.25, 0.45)))
-    elif kind == 2:
-        target = exponential(rng.uniform(1.5, 3, dimension).tolist())
+    if kind < 3:
+        target = draws.smooth_target(rng, dimension, kind)
     else:
         below: dict[tuple[int, ...], float] = {(k,): float(rng.normal()) for k in range(r)}
         target = polynomial(below | {(r,): float(rng.uniform(1, 3))})

@@ -16,8 +16,9 @@ from constructive.certificates.sup_error import sup_error
 from constructive.domain import Box
 from constructive.evidence import Bracket, Evidence, Source, exactly
 from constructive.network import Layer, Network
-from constructive.targets import Target, cosine_product, exponential, gaussian_bump, kink, runge
+from constructive.targets import Target, kink, runge
 from constructive.teachers import taylor_cells
+from constructive.theorems import draws
 from constructive.theorems.draws import replaced
 from constructive.theorems.record import Claim, Instance, Theorem
 
@@ -36,12 +37,8 @@ def draw(rng: np.random.Generator, d: int | None = None, order: int | None = Non
     dimension = int(rng.integers(1, 4)) if d is None else int(d)
     r = int(rng.integers(1, 5)) if order is None else int(order)
     kind = int(rng.integers(5 if dimension == 1 else 3))
-    if kind == 0:
-        target = cosine_product(rng.uniform(3, 5, dimension).tolist(), rng.uniform(-1, 1, dimension).tolist())
-    elif kind == 1:
-        target = gaussian_bump(rng.uniform(0.2, 0.8, dimension).tolist(), float(rng.uniform(0.25, 0.45)))
-    elif kind == 2:
-        target = exponential(rng.uniform(1.5, 3, dimension).tolist())
+    if kind < 3:
+        target = draws.smooth_target(rng, dimension, kind)
     elif kind == 3:
         target = runge([float(rng.uniform(0.3, 0.7))], float(rng.uniform(3, 6)))
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from constructive.certificates.structural import find_bumps
 from constructive.network import Layer, Network
 from constructive.students import memorize, separation
+from constructive.targets import Target, cosine_product, exponential, gaussian_bump
 
 Array = NDArray[np.float64]
 
@@ -40,6 +41,15 @@ def teacher(rng: np.random.Generator, d: int, hidden: int | None = None) -> Netw
     sizes = [d, *rng.integers(3, 7, layers).tolist(), 1]
     return Network.build([(rng.normal(size=(b, a)) / math.sqrt(a), rng.normal(size=b) / 2)
                           for a, b in zip(sizes, sizes[1:], strict=False)])
+
+
+def smooth_target(rng: np.random.Generator, d: int, kind: int) -> Target:
+    """Return a product of cosines, a Gaussian bump or an exponential on the unit cube, for kind 0, 1, 2."""
+    if kind == 0:
+        return cosine_product(rng.uniform(3, 5, d).tolist(), rng.uniform(-1, 1, d).tolist())
+    if kind == 1:
+        return gaussian_bump(rng.uniform(0.2, 0.8, d).tolist(), float(rng.uniform(0.25, 0.45)))
+    return exponential(rng.uniform(1.5, 3, d).tolist())
 
 
 def taught_data(rng: np.random.Generator, **arguments: Any) -> dict[str, Any]:

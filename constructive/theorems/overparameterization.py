@@ -240,19 +240,20 @@ def ways_to_count(n: int = 1_500, d: int | None = None, **_: Any) -> tuple[Table
     return (Table(f"number of parameters / n, n = {n:,}, under four ways of counting",
                   ("d", "labels", "recipe", "nonzeros", "distinct values", "that depend on the data",
                    "per number given"), tuple(rows),
-                  "slightly larger than the sample size: lean with smooth labels under every way; clip and paper only "
-                  "if values are counted, not uses, against the n (d + 1) numbers that the data are; nonzeros are "
-                  "6 d + 2 (clip) and 12 d + 3 (paper) for each datum whatever the target"),)
+                  "slightly larger than the sample size: lean with smooth labels, under every way; clip only where "
+                  "distinct values that depend on the data are set against the n (d + 1) numbers given, 2 d / (d + 1) "
+                  "of them; not paper, 4 d / (d + 1); nonzeros are 6 d + 2 (clip) and 12 d + 3 (paper; 14 for d = 1) "
+                  "for each datum whatever the target"),)
 
 
 SLIGHTLY = Theorem(
     name="slightly-larger-than-the-sample-size",
     source=Source("2401.13624", "the number of parameters is only slightly larger than the sample size", "sharper",
                   "abstract"),
-    statement="Which count makes it true: of nonzeros, 12 d + 3 for each datum as published and 6 d + 2 with clip, it "
-              "is a constant times n; of distinct values that depend on the data it is 2 d n, less than twice the "
-              "n (d + 1) numbers given; with smooth labels and classes apart the lean student has fewer nonzeros "
-              "than data.",
+    statement="Which count makes it true: of nonzeros, 12 d + 3 for each datum as published (14 for d = 1) and 6 d + 2 "
+              "with clip, it is a constant times n; of distinct values that depend on the data clip stores 2 d n, less "
+              "than twice the n (d + 1) numbers given; with smooth labels and classes apart the lean student has fewer "
+              "nonzeros than data.",
     hypotheses=("two classes, no teacher", "for lean: labels of a smooth margin, no datum near the sign change"),
     claims=(Claim("lean: robust training error", lean_error, lambda **_: 0.0, "0", "=="),
             Claim("lean: nonzeros / n", _ratio("lean"), lambda **_: 1.0, "1"),

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from constructive._checks import as_count, as_norm, as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.goals import goal_of
 from constructive.certificates.structural import structural_bounds
 from constructive.domain import outward_boxes
 from constructive.evidence import Bracket
@@ -89,8 +90,8 @@ def _student_verdicts(student: Student, points: Array, y: Any, size: float) -> N
     rest = np.flatnonzero(out < 0)
     bounds = structural_bounds(student.to_network(), low[rest], high[rest]) if rest.size else None
     if bounds is not None:
-        labels = clean_labels(y, points.shape[0], who="robust_error", classes=student.classes)
-        out[rest[_right(*bounds, labels.take(rest))]] = 0
+        goal = goal_of(clean_labels(y, points.shape[0], who="robust_error", classes=student.classes))
+        out[rest[goal.take(rest).right(*bounds)]] = 0
     return out
 
 
@@ -101,7 +102,7 @@ def _verdicts_by_parts(student: Student, points: Array, labels: Labels, size: fl
     Away from all supports a gate returns the teacher, clipped and rounded: a right answer must be ahead by 2^-40 of
     the amplitude (2^-16 in float32), and for several classes the clip must not act.
     """
-    network, b = student.to_network(), student.amplitude
+    network, b, goal = student.to_network(), student.amplitude, goal_of(labels)
     low, high = outward_boxes(points, size)
     out = np.full(points.shape[0], -1, np.int8)
     far = ~student.reached(low, high)
@@ -110,7 +111,7 @@ def _verdicts_by_parts(student: Student, points: Array, labels: Labels, size: fl
         below, above = range_on_boxes(student.teacher, low[rows], high[rows]) if student.precision == "float64" else (
             interval_bounds(student.teacher.to_network(), low[rows], high[rows]))
         margin = b * (2.0**-40 if student.precision == "float64" else 2.0**-16)
-        safe = _right(below - margin, above + margin, labels.take(rows))
+        safe = goal.take(rows).right(below - margin, above + margin)
         if labels.outputs > 1 and student.recipe.gate == "clip":
             safe &= np.maximum(np.abs(below), np.abs(above)).max(axis=1) <= b
         out[rows[safe]] = 0
@@ -118,15 +119,15 @@ def _verdicts_by_parts(student: Student, points: Array, labels: Labels, size: fl
     for bounds in (structural_bounds, _affine_or_none):
         found = bounds(network, low[rest], high[rest]) if rest.size else None
         if found is not None:
-            out[rest[_right(*found, labels.take(rest))]] = 0
+            out[rest[goal.take(rest).right(*found)]] = 0
             rest = rest[out[rest] < 0]
     rest = np.flatnonzero(out < 0)
     for candidates in _attacks(points, labels, rest, size, p, tries, rng):
         values = student(candidates)
-        doubtful = np.flatnonzero(~_right(values, values, labels.take(rest)) & (out[rest] < 0))
+        doubtful = np.flatnonzero(~goal.take(rest).right(values, values) & (out[rest] < 0))
         if doubtful.size:  # the network has the last word
             values = np.asarray(network(candidates[doubtful]), np.float64)
-            out[rest[doubtful[~_right(values, values, labels.take(rest[doubtful]))]]] = 1
+            out[rest[doubtful[~goal.take(rest[doubtful]).right(values, values)]]] = 1
     return out
 
 
@@ -148,25 +149,13 @@ def _network_verdicts(network: Network, guide: Teacher | None, points: Array, la
         bounds = range_on_boxes(guide or as_teacher(network), low, high)
     else:
         bounds = interval_bounds(network, low, high)
-    out[_right(*bounds, labels)] = 0
+    goal = goal_of(labels)
+    out[goal.right(*bounds)] = 0
     rest = np.flatnonzero(out < 0)
     for candidates in _attacks(points, labels, rest, size, p, tries, rng):
         values = np.asarray(network(candidates), np.float64)
-        out[rest[~_right(values, values, labels.take(rest))]] = 1
+        out[rest[~goal.take(rest).right(values, values)]] = 1
     return out
-
-
-def _right(low: Array, high: Array, labels: Labels) -> NDArray[np.bool_]:
-    """Return where bounds (n, m) of the scores leave only the right answer."""
-    if labels.classes is None:
-        return (low[:, 0] == labels.scores) & (high[:, 0] == labels.scores)
-    if labels.outputs == 1:
-        return np.where(labels.scores > 0, low[:, 0] > 0, high[:, 0] < 0)
-    rows = np.arange(labels.index.size)
-    rivals = high.copy()
-    rivals[rows, labels.index] = -np.inf
-    ahead: NDArray[np.bool_] = low[rows, labels.index] > rivals.max(axis=1)
-    return ahead
 
 
 def _attacks(points: Array, labels: Labels, rest: NDArray[np.int64], size: float, p: float, tries: int,

@@ -21,6 +21,7 @@ from constructive._checks import as_norm, as_number, as_points
 from constructive.certificates.balls import ball_bounds
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.exact import exact_interval_bounds
+from constructive.certificates.goals import Goal, goal_of
 from constructive.certificates.linear import refined_bounds
 from constructive.certificates.structural import structural_bounds
 from constructive.domain import outward_boxes
@@ -92,7 +93,7 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
         labels = _single(labels)
     _fits(network, labels, who)
     low, high = outward_boxes(points, size)
-    goal = _goal(labels, network)
+    goal = goal_of(labels)
     if method == "ball" and p == math.inf:
         raise ValueError(f"{who}: method='ball' is for norm=1 and norm=2; an l_inf ball is a box")
     balls = None if p == math.inf else (points, size, p)
@@ -126,34 +127,6 @@ _PRECONDITIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Goal:
-    """What "right" means for bounds (n, m): a sign, a strictly largest score, or one value."""
-
-    kind: str
-    value: Array  # (n,) +-1, class index, or real label
-
-    def right(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        if self.kind == "sign":
-            return np.where(self.value > 0, low[:, 0] > 0, high[:, 0] < 0)
-        if self.kind == "value":
-            return (low[:, 0] == self.value) & (high[:, 0] == self.value)
-        own = self.value.astype(int)
-        rows = np.arange(own.size)
-        rivals = high.copy()
-        rivals[rows, own] = -np.inf
-        return low[rows, own] > rivals.max(axis=1)
-
-    def deviation(self, low: Array, high: Array) -> Array:
-        """Return the largest distance from the wanted scores (+-1, or one-hot +-1) over each row's bounds."""
-        wanted = self.value[:, None]
-        if self.kind == "score":
-            wanted = np.where(np.arange(low.shape[1]) == self.value[:, None], 1.0, -1.0)
-        with np.errstate(invalid="ignore"):
-            gap = np.maximum(np.abs(low - wanted), np.abs(high - wanted)).max(axis=1)
-        return np.where(np.isnan(gap), np.inf, gap)
-
-
 def _single(labels: Labels) -> Labels:
     """Return real labels on the grid ``B 2^-23``, on which a float32 network can return them."""
     grid = labels.bound * 2.0**-23
@@ -169,15 +142,7 @@ def _fits(network: Network, labels: Labels, who: str) -> None:
         raise ValueError(f"{who}: the network has {network.outputs} outputs, {labels.words} need {expected}")
 
 
-def _goal(labels: Labels, network: Network) -> _Goal:
-    if labels.classes is None:
-        return _Goal("value", labels.scores)
-    if network.outputs == 1:
-        return _Goal("sign", labels.scores)
-    return _Goal("score", labels.index.astype(np.float64))
-
-
-def _bounds(network: Network, low: Array, high: Array, goal: _Goal, method: str,
+def _bounds(network: Network, low: Array, high: Array, goal: Goal, method: str,
             ball: tuple[Array, float, float] | None) -> tuple[Array, Array, tuple[tuple[str, int], ...]]:
     """Return bounds over all boxes, or over the balls inside them, and how many of them each method decided."""
     n = low.shape[0]
@@ -238,7 +203,7 @@ def _one_method(network: Network, low: Array, high: Array, stage: str,
     return np.array(down), np.array(up)
 
 
-def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: _Goal, todo: NDArray[np.bool_],
+def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: Goal, todo: NDArray[np.bool_],
                norm: float, radius: float) -> tuple[NDArray[np.bool_], tuple[int, Array, Array] | None, float]:
     """Evaluate points of the undecided balls; return wrong data, one witness, largest deviation seen.
 
@@ -252,7 +217,7 @@ def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: _
     affordable = max(16, _WITNESS_WORK // max(1, sum(layer.weight.nnz for layer in network.layers)))
     for rows in (np.flatnonzero(~todo), np.flatnonzero(todo)):
         chosen = rows if rows.size <= affordable else rows[np.linspace(0, rows.size - 1, affordable).astype(int)]
-        part = _Goal(goal.kind, goal.value[chosen])
+        part = goal.take(chosen)
         budget = affordable
         for candidates in _candidates(points[chosen], low[chosen], high[chosen], bool(todo[chosen].any()), norm,
                                       radius):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.goals import goal_of
 from constructive.certificates.linear import affine_bounds
 from constructive.labels import Labels
 from constructive.network import Network
@@ -27,10 +28,4 @@ def certified_right(lower: Array, upper: Array, labels: Labels, teacher: Network
     if not single:  # the affine forms speak about doubles
         forms = affine_bounds(teacher, lower, upper)
         low, high = np.maximum(low, forms.lower), np.minimum(high, forms.upper)
-    if labels.outputs == 1:
-        return np.where(labels.scores > 0, low[:, 0] > margin, high[:, 0] < -margin)
-    rows = np.arange(lower.shape[0])
-    rivals = high.copy()
-    rivals[rows, labels.index] = -np.inf
-    ahead: NDArray[np.bool_] = low[rows, labels.index] > rivals.max(axis=1) + margin
-    return ahead
+    return goal_of(labels).right(low - margin, high + margin)

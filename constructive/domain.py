@@ -137,6 +137,22 @@ def outward_boxes(centers: Array, radius: float) -> tuple[Array, Array]:
             np.where(above, np.nextafter(upper, np.inf), upper))
 
 
+def inward_boxes(centers: Array, radius: float) -> tuple[Array, Array]:
+    """Return the smallest and largest doubles inside the l_inf balls round centers (n, d), as (lower, upper).
+
+    Every floating-point vector between them, ends included, lies in the closed real ball: what a witness needs.
+
+    >>> low, high = inward_boxes(np.array([[0.1]]), 0.2)
+    >>> bool(high[0, 0] <= 0.1 + 0.2)
+    True
+    """
+    lower, upper = centers - radius, centers + radius
+    below = _two_sum_error(centers, -radius, lower) > 0.0
+    above = _two_sum_error(centers, radius, upper) < 0.0
+    return (np.where(below, np.nextafter(lower, np.inf), lower),
+            np.where(above, np.nextafter(upper, -np.inf), upper))
+
+
 def _two_sum_error(a: Array, b: float, total: Array) -> Array:
     """Return a + b - total exactly, for total = a + b rounded (Knuth's two-sum)."""
     back = total - a

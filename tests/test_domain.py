@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructive.domain import Ball, Box, Region, outward_boxes
+from constructive.domain import Ball, Box, Region, inward_boxes, outward_boxes
 
 FINITE = st.floats(-1e12, 1e12)
 
@@ -83,3 +83,11 @@ def test_boxes_round_points_are_rounded_outward_by_at_most_one_double(center: fl
     exact_low, exact_high = Fraction(center) - Fraction(radius), Fraction(center) + Fraction(radius)
     assert Fraction(low) <= exact_low < Fraction(math.nextafter(low, math.inf))
     assert Fraction(math.nextafter(high, -math.inf)) < exact_high <= Fraction(high)
+
+
+@given(FINITE, st.floats(0, 1e6))
+def test_inward_boxes_are_the_outermost_doubles_of_the_real_ball(center: float, radius: float) -> None:
+    low, high = (v.item() for v in inward_boxes(np.array([[center]]), radius))
+    bottom, top = Fraction(center) - Fraction(radius), Fraction(center) + Fraction(radius)
+    assert bottom <= Fraction(low) and Fraction(high) <= top
+    assert Fraction(math.nextafter(low, -math.inf)) < bottom and Fraction(math.nextafter(high, math.inf)) > top

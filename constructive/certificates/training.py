@@ -24,7 +24,7 @@ from constructive.certificates.exact import exact_interval_bounds
 from constructive.certificates.goals import Goal, goal_of
 from constructive.certificates.linear import refined_bounds
 from constructive.certificates.structural import structural_bounds
-from constructive.domain import outward_boxes
+from constructive.domain import inward_boxes, outward_boxes
 from constructive.evidence import Bracket, Evidence, Verdict
 from constructive.labels import Labels, clean_labels
 from constructive.network import Network
@@ -224,6 +224,7 @@ def _witnesses(network: Network, points: Array, low: Array, high: Array, goal: G
             budget -= chosen.size
             if chosen.size == 0 or budget < -chosen.size:
                 break
+            candidates = candidates.astype(network.dtype).astype(np.float64)  # what the program is given
             inside = ((candidates >= low[chosen]) & (candidates <= high[chosen])).all(axis=1)
             values = np.asarray(network(candidates), dtype=np.float64)
             seen = max(seen, float(part.deviation(values, values)[inside].max(initial=0.0)))
@@ -242,8 +243,7 @@ def _candidates(points: Array, low: Array, high: Array, corners: bool, norm: flo
         return
     d = points.shape[1]
     if norm == math.inf:
-        inner_low, inner_high = np.minimum(np.nextafter(low, np.inf), points), np.maximum(
-            np.nextafter(high, -np.inf), points)
+        inner_low, inner_high = inward_boxes(points, radius)
         patterns = itertools.islice(itertools.product((False, True), repeat=min(d, 16)), _WITNESS_CORNERS)
         for pattern in patterns:
             choice = np.resize(np.array(pattern), d)

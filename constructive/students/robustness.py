@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from constructive._checks import as_number, as_points
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.linear import affine_bounds
-from constructive.domain import outward_boxes
+from constructive.domain import inward_boxes, outward_boxes
 from constructive.labels import clean_labels
 from constructive.students.boxes import Bumps
 from constructive.students.student import Student
@@ -85,7 +85,32 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     where rounding could matter. The mean over a sample estimates the interference probability at radius +
     delta.
     """
-    ratio = Fraction(fraction)
+    which, _, _ = _rivals_met(bumps, points, signs, delta, Fraction(fraction))
+    near = np.zeros(points.shape[0], bool)
+    near[which] = True
+    return near
+
+
+def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: float,
+                           fraction: Fraction | int = Fraction(1, 2)) -> Array:
+    """Return for each point (n, d) the floating-point vector of its closed delta-ball next to the nearest rival box.
+
+    NaN where no box of another label is within fraction * ramp of the ball. Rounding may leave the vector a few units
+    in the last place short of the real nearest point, never outside the ball: evaluate before calling it an error.
+    """
+    which, bump, distance = _rivals_met(bumps, points, signs, delta, Fraction(fraction))
+    order = np.lexsort((distance, which))
+    rows, first = np.unique(which[order], return_index=True)
+    chosen, centers = bump[order][first], points[rows]
+    low, high = inward_boxes(centers, delta)
+    out = np.full(points.shape, np.nan)
+    out[rows] = np.clip(np.clip(centers, bumps.lower[chosen], bumps.upper[chosen]), low, high)
+    return out
+
+
+def _rivals_met(bumps: Bumps, points: Array, signs: Array, delta: float,
+                ratio: Fraction) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Return the pairs (point, bump of another label) within ratio * ramp, and their distances in l_1."""
     reach = float(Fraction(bumps.ramp) * ratio)
     size = delta + max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
                        for part in (points, bumps.lower, bumps.upper))
@@ -102,9 +127,7 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     for pair in np.flatnonzero(np.abs(distance - reach) <= error):
         exact = _distance_exact(bumps, int(bump[pair]), centers[pair], delta)
         hit[pair] = exact <= Fraction(bumps.ramp) * ratio
-    near = np.zeros(points.shape[0], bool)
-    near[which[hit]] = True
-    return near
+    return which[hit], bump[hit], distance[hit]
 
 
 def _distance_exact(bumps: Bumps, k: int, x: Array, delta: float) -> Fraction:
@@ -125,8 +148,7 @@ def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float
     wrong = np.zeros(points.shape[0], bool)
     if points.shape[0] == 0:
         return wrong
-    low, high = outward_boxes(points, delta)
-    low, high = np.minimum(np.nextafter(low, np.inf), points), np.maximum(np.nextafter(high, -np.inf), points)
+    low, high = inward_boxes(points, delta)
     columns = np.arange(points.shape[1])
     patterns = [columns % 2 == 0, columns % 2 == 1, columns >= 0, columns < 0]
     for moved in [points, *[np.where(pattern, low, high) for pattern in patterns]]:

@@ -66,7 +66,22 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
             out[interference(bumps, points, signs, size, fraction=1)] = UNKNOWN
         out[interference(bumps, points, signs, size, fraction=told / (1 + told))] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
-    out[rest[_wrong_somewhere(student, points[rest], signs[rest], size)]] = WRONG
+    out[rest[~np.isnan(_teacher_errors(student, points[rest], signs[rest], size)[:, 0])]] = WRONG
+    return out
+
+
+def rule_witnesses(student: Student, points: Array, signs: Array, delta: float) -> Array:
+    """Return for points (n, d) that the rule calls wrong a vector (n, d) of the ball where the student should err.
+
+    Next to the nearest rival box, or where the teacher errs; NaN where neither is found. Rounding may leave it just
+    short of the error: evaluate it.
+    """
+    out = np.full(points.shape, np.nan)
+    if student.bumps is not None:
+        told = Fraction(student.recipe.amplitude)
+        out = interference_witnesses(student.bumps, points, signs, delta, told / (1 + told))
+    rest = np.flatnonzero(np.isnan(out[:, 0]))
+    out[rest] = _teacher_errors(student, points[rest], signs[rest], delta)
     return out
 
 
@@ -139,15 +154,17 @@ def _distance_exact(bumps: Bumps, k: int, x: Array, delta: float) -> Fraction:
     return total
 
 
-def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float) -> NDArray[np.bool_]:
-    """Return where a point of the ball is proved wrong: teacher wrong, less than 1/2 of its own label there.
+def _teacher_errors(student: Student, points: Array, signs: Array, delta: float) -> Array:
+    """Return a vector (n, d) of each ball that is proved wrong: teacher wrong, little of its own label's bumps there.
+
+    NaN where none of the vectors tried is.
 
     Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most
     B / (B + s) in sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
     """
-    wrong = np.zeros(points.shape[0], bool)
+    out = np.full(points.shape, np.nan)
     if points.shape[0] == 0:
-        return wrong
+        return out
     low, high = inward_boxes(points, delta)
     columns = np.arange(points.shape[1])
     patterns = [columns % 2 == 0, columns % 2 == 1, columns >= 0, columns < 0]
@@ -161,8 +178,8 @@ def _wrong_somewhere(student: Student, points: Array, signs: Array, delta: float
             # a height errs by a few units in the last place for each coordinate
             limit = 1.0 / (1.0 + student.recipe.amplitude) - 2.0**-40
             misled &= np.bincount(which, height, points.shape[0]) < limit
-        wrong |= misled
-    return wrong
+        out[misled] = moved[misled]
+    return out
 
 
 def unavoidable(X_train: ArrayLike, y_train: Any, radius: float, X: ArrayLike, y: Any,

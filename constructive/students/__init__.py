@@ -5,8 +5,8 @@ from constructive.students.memorizing import memorize
 from constructive.students.neighbors import NearestNeighbor
 from constructive.students.pairs import Separation, separation
 from constructive.students.recipes import Recipe
-from constructive.students.robustness import robust_verdicts, unavoidable
+from constructive.students.robustness import disturbed, robust_verdicts, unavoidable
 from constructive.students.student import Student
 
 __all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference",
-           "NearestNeighbor", "robust_verdicts", "unavoidable"]
+           "NearestNeighbor", "robust_verdicts", "unavoidable", "disturbed"]

@@ -77,7 +77,7 @@ def rule_witnesses(student: Student, points: Array, signs: Array, delta: float) 
     short of the error: evaluate it.
     """
     out = np.full(points.shape, np.nan)
-    if student.bumps is not None:
+    if isinstance(student.bumps, Bumps):
         told = Fraction(student.recipe.amplitude)
         out = interference_witnesses(student.bumps, points, signs, delta, told / (1 + told))
     rest = np.flatnonzero(np.isnan(out[:, 0]))
@@ -100,7 +100,7 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     where rounding could matter. The mean over a sample estimates the interference probability at radius +
     delta.
     """
-    which, _, _ = _rivals_met(bumps, points, signs, delta, Fraction(fraction))
+    which, _, _ = _rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
     near = np.zeros(points.shape[0], bool)
     near[which] = True
     return near
@@ -113,7 +113,7 @@ def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: flo
     NaN where no box of another label is within fraction * ramp of the ball. Rounding may leave the vector a few units
     in the last place short of the real nearest point, never outside the ball: evaluate before calling it an error.
     """
-    which, bump, distance = _rivals_met(bumps, points, signs, delta, Fraction(fraction))
+    which, bump, distance = _rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
     order = np.lexsort((distance, which))
     rows, first = np.unique(which[order], return_index=True)
     chosen, centers = bump[order][first], points[rows]
@@ -123,9 +123,35 @@ def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: flo
     return out
 
 
-def _rivals_met(bumps: Bumps, points: Array, signs: Array, delta: float,
+def disturbed(student: Student, X: ArrayLike, y: Any, delta: float) -> NDArray[np.bool_]:
+    """Return for which points the closed delta-ball meets the closed support of a bump of another class.
+
+    At all other points the student is right on the ball wherever its teacher is: bumps of the own class only help, and
+    elsewhere the gate returns the teacher (clipped, for two classes without a change of sign; for more classes where
+    the amplitude bounds its scores). So ``robust error <= teacher's + mean of this``, for every number of classes.
+    X (n, d), y (n,) labels, l_inf balls. Raises ValueError for real labels and for bumps that are not boxes.
+    """
+    who = "disturbed"
+    if student.labels.classes is None:
+        raise ValueError(f"{who}: needs classes, got a student of real labels; use experiments.gaps.robust_gap")
+    if student.bumps is None:
+        return np.zeros(as_points(X, who, dimension=student.X.shape[1]).shape[0], bool)
+    if not isinstance(student.bumps, Bumps):
+        raise ValueError(f"{who}: needs bumps on boxes, got bumps on balls; pass norm=inf to memorize")
+    points = as_points(X, who, dimension=student.X.shape[1])
+    size = as_number(delta, who, "delta", at_least=0.0)
+    labels = clean_labels(y, points.shape[0], who=who, classes=student.labels.classes)
+    out = np.zeros(points.shape[0], bool)
+    out[_rivals_met(student.bumps, points, student.bumps.index, labels.index, size, Fraction(1))[0]] = True
+    return out
+
+
+def _rivals_met(bumps: Bumps, points: Array, told: NDArray[Any], truth: NDArray[Any], delta: float,
                 ratio: Fraction) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Return the pairs (point, bump of another label) within ratio * ramp, and their distances in l_1."""
+    """Return the pairs (point, bump of another label) within ratio * ramp, and their distances in l_1.
+
+    ``told`` (m,) the bumps' labels as numbers, ``truth`` (n,) the points'.
+    """
     reach = float(Fraction(bumps.ramp) * ratio)
     size = delta + max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
                        for part in (points, bumps.lower, bumps.upper))
@@ -133,7 +159,7 @@ def _rivals_met(bumps: Bumps, points: Array, signs: Array, delta: float,
     grown = replace(bumps, lower=bumps.lower - delta, upper=bumps.upper + delta, ramp=reach + 2 * error)
     starts, bump, _ = grown.active(points)
     which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
-    rival = bumps.scores[bump] * signs[which] < 0
+    rival = told[bump] != truth[which]
     which, bump = which[rival], bump[rival]
     centers = points[which]
     gaps = np.maximum(bumps.lower[bump] - centers, centers - bumps.upper[bump])

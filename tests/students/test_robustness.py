@@ -13,8 +13,9 @@ from student_cases import some_teacher
 from constructive.calculus import affine
 from constructive.domain import outward_boxes
 from constructive.network import Network
-from constructive.students import Recipe, Student, memorize, robust_verdicts, separation, unavoidable
-from constructive.students.robustness import interference
+from constructive.students import Recipe, Student, disturbed, memorize, robust_verdicts, separation, unavoidable
+from constructive.students.boxes import Bumps
+from constructive.students.robustness import interference, interference_witnesses
 
 
 def noisy_line(rng: np.random.Generator, d: int, n: int = 24) -> tuple[Any, Any]:
@@ -244,3 +245,40 @@ def test_points_near_the_far_side_of_a_box_interfere_too() -> None:
     low, high = outward_boxes(np.array([[0.0]]), 1.0)
     for x in (low[0, 0] - 0.1, high[0, 0] + 0.1, 0.0, 0.9):
         assert robust_verdicts(student, [[x]], [1], 0.01).tolist() == [1]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_the_vector_next_to_a_rival_box_is_in_the_ball_and_as_near_as_the_rule_says(scale: float) -> None:
+    rng = np.random.default_rng(11)
+    X = rng.random((60, 2)) * scale
+    y = rng.choice([-1, 1], 60)
+    student = memorize(X, y, radius=0.3 * separation(X, y).distance)
+    assert isinstance(student.bumps, Bumps)
+    points, signs, delta = rng.random((300, 2)) * scale, rng.choice([-1.0, 1.0], 300), 0.02 * scale
+    vectors = interference_witnesses(student.bumps, points, signs, delta)
+    met = interference(student.bumps, points, signs, delta)
+    assert met.any()
+    assert np.array_equal(met, ~np.isnan(vectors[:, 0]))
+    for x, vector, sign in zip(points[met], vectors[met], signs[met], strict=True):
+        assert max(abs(Fraction(a) - Fraction(b)) for a, b in zip(x, vector, strict=True)) <= Fraction(delta)
+        assert student(vector)[0] * sign <= 1e-6
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("recipe", ["clip", "additive", "argmax", "lean"])
+def test_the_student_is_right_where_its_teacher_is_and_no_rival_support_is_met(recipe: str, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    X = rng.random((50, 2))
+    y = rng.integers(0, classes, 50)
+    width = 1 if classes == 2 else classes
+    teacher = Network.build([(rng.normal(size=(6, 2)), rng.normal(size=6)), (rng.normal(size=(width, 6)), None)])
+    student = memorize(X, y, radius=0.3 * separation(X, y).distance, teacher=teacher, recipe=recipe)
+    points, truth, delta = rng.random((400, 2)), rng.integers(0, classes, 400), 0.02
+    touched = disturbed(student, points, truth, delta)
+    assert touched.any()
+    assert not touched.all()
+    for _ in range(60):
+        moved = points + delta * rng.uniform(-1, 1, points.shape)
+        taught, told = teacher(moved), student.predict(moved)
+        own = (taught[:, 0] > 0).astype(int) if width == 1 else taught.argmax(axis=1)
+        assert not ((told != truth) & (own == truth) & ~touched).any()

@@ -1,0 +1,293 @@
+"""What overfitting costs in robust risk: teacher and student on one test sample, between the two bounds.
+
+For a student that memorizes (x_i, y_i) on balls of radius r with ramp w and scores +-s, and a perturbation delta, let
+``mu(rho, t) = P(some i with y_i != y has sum_j relu(|x_j - x_ij| - rho) <= t)``. Then
+
+    mu(delta + r, 0)  <=  R_delta(student)  <=  R_delta(teacher) + mu(delta + r, w s / (1 + s)),
+
+the left side for every memorizer whatever. Data flow: a population -> data at a stated spacing, a test sample ->
+the teacher's verdict on each ball (bounds over the ball, else an evaluated wrong point) -> the student's verdict (its
+exact rule, else its weights at that point) -> five shares of the same test points, each from both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from constructive._checks import as_count, as_number
+from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.linear import affine_bounds
+from constructive.certificates.structural import structural_bounds
+from constructive.domain import inward_boxes, outward_boxes
+from constructive.evidence import Bracket, Table
+from constructive.experiments.running import seed_of
+from constructive.network import Network
+from constructive.populations import Population, risk_bracket, sample_bracket
+from constructive.students import Recipe, Student, memorize, robust_verdicts, unavoidable
+from constructive.students.boxes import Bumps
+from constructive.students.robustness import interference
+from constructive.teachers import Teacher, as_teacher, range_on_boxes
+
+Array = NDArray[np.float64]
+Verdicts = NDArray[np.int8]
+
+_BLOCK, _BLOCKS = 256, 4000
+_CORNERS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskCase:
+    """One situation: where points come from, what is memorized and how, and how far a test point may be moved.
+
+    ``teacher`` is any two-class teacher or network on R^dimension. ``spacing``: least l_inf distance of two data, by
+    default 2 (radius + ramp), so that supports are disjoint; points drawn closer to an earlier datum are passed over.
+    ``points``: size of the test sample; ``confidence`` of each bracket for the population. Raises ValueError for
+    numbers out of range, or a spacing below 2 (radius + ramp).
+    """
+
+    population: Population
+    teacher: Teacher | Network
+    n: int
+    radius: float
+    ramp: float
+    delta: float
+    amplitude: float = 1.0
+    spacing: float | None = None
+    points: int = 4000
+    confidence: float = 0.99
+
+    def __post_init__(self) -> None:
+        who = "RiskCase"
+        as_count(self.n, who, "n", at_least=1)
+        as_count(self.points, who, "points", at_least=1)
+        as_number(self.radius, who, "radius", at_least=0.0)
+        as_number(self.ramp, who, "ramp", above=0.0)
+        as_number(self.delta, who, "delta", at_least=0.0)
+        as_number(self.amplitude, who, "amplitude", above=0.0, at_most=1.0)
+        as_number(self.confidence, who, "confidence", above=0.0, below=1.0)
+        if self.spacing is not None and as_number(self.spacing, who, "spacing") < self.needed:
+            raise ValueError(f"{who}: spacing={self.spacing!r} must be at least 2 (radius + ramp) = {self.needed!r}, "
+                             "so that no two supports meet; pass spacing=None for that")
+
+    @property
+    def needed(self) -> float:
+        """2 (radius + ramp), widened by the rounding of the boxes."""
+        return 2 * (float(self.radius) + float(self.ramp)) * (1 + 2.0**-40) + 2.0**-40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """One probability from both sides: ``sample`` the share of these test points, ``population`` with a confidence."""
+
+    sample: Bracket
+    population: Bracket
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskRow:
+    """What was measured in one case; all shares are of the same test points.
+
+    ``teacher``, ``student``: robust risks R_delta. ``above``: the bound from above, points where the teacher errs in
+    the ball or a rival box is within w s / (1 + s) of it. ``below``: the bound from below for every memorizer, points
+    within radius + delta of a datum with another label. ``below_where_right``: those of them where the teacher is
+    right on the whole ball. ``excess``: points where the student errs in the ball and its teacher nowhere in it.
+    ``noise``: share of flipped labels of the population.
+    """
+
+    case: RiskCase
+    noise: float
+    teacher: Share
+    student: Share
+    above: Share
+    below: Share
+    below_where_right: Share
+    excess: Share
+
+    @property
+    def reach(self) -> float:
+        """The l_1 distance w s / (1 + s) from a ball within which a rival box makes an error."""
+        return float(self.case.ramp * self.case.amplitude / (1 + self.case.amplitude))
+
+
+def robust_risks(case: RiskCase, *, rng: np.random.Generator | int = 0) -> RiskRow:
+    """Return teacher's and student's robust risk with the bounds from above and below, on one drawn sample.
+
+    Verdicts on the sample are proved; points that stay unknown widen the brackets. For each point the student is
+    wrong only where ``above`` counts it, and wrong wherever ``below`` counts it. The same ``rng`` gives the same
+    candidates for data and the same test points to every case with one population. Raises ValueError where n data do
+    not fit at that spacing, or where both labels do not occur. Source: arXiv:2401.13624 for the setting; the bounds
+    are ours.
+
+    >>> population = Population(lambda P: P[:, 0] - 0.5, 2, noise=0.1)
+    >>> teacher = Network.build([([[1.0, 0.0]], [-0.5])])
+    >>> row = robust_risks(RiskCase(population, teacher, n=40, radius=0.02, ramp=0.01, delta=0.02, points=500))
+    >>> row.below.sample.upper <= row.student.sample.lower <= row.student.sample.upper <= row.above.sample.upper
+    True
+    """
+    seed = seed_of(rng, "robust_risks")
+    return _row(case, _memorizer(case, seed), _tested(case, seed))
+
+
+def sweep(case: RiskCase, over: str, values: Sequence[float], *,
+          rng: np.random.Generator | int = 0) -> tuple[RiskRow, ...]:
+    """Return one row for each value of one argument, all on the same candidates for data and the same test points.
+
+    ``over``: "n", "radius", "ramp", "amplitude", "delta" or "noise". The spacing is the largest that any of the
+    rows needs, so that data stay the same where only radius, ramp, amplitude or delta change; a larger n adds data, a
+    larger noise flips more labels. Raises ValueError for another name, or values that a case refuses.
+    """
+    who = "sweep"
+    if over not in ("n", "radius", "ramp", "amplitude", "delta", "noise"):
+        raise ValueError(f"{who}: over={over!r} must be 'n', 'radius', 'ramp', 'amplitude', 'delta' or 'noise'")
+    if len(values) == 0:
+        raise ValueError(f"{who}: values is empty; pass at least one")
+    seed = seed_of(rng, who)
+    cases = [_changed(case, over, value) for value in values]
+    spacing = max(each.needed for each in cases) if case.spacing is None else case.spacing
+    cases = [replace(each, spacing=spacing) for each in cases]
+    if over in ("delta", "noise"):
+        return tuple(_row(each, _memorizer(each, seed), _tested(each, seed)) for each in cases)
+    tested = _tested(cases[0], seed)  # balls and labels are the same in all rows, and so is what the teacher says
+    return tuple(_row(each, _memorizer(each, seed), tested) for each in cases)
+
+
+def _changed(case: RiskCase, over: str, value: float) -> RiskCase:
+    """Return the case with one argument changed; its spacing is left to the caller."""
+    if over == "noise":
+        return replace(case, population=replace(case.population, noise=float(value)), spacing=None)
+    changes: dict[str, Any] = {over: int(value) if over == "n" else float(value), "spacing": None}
+    return replace(case, **changes)
+
+
+def risk_table(rows: Sequence[RiskRow], title: str = "Robust risk between its bounds") -> Table:
+    """Return the rows as a table of shares on the sample; an unknown share shows as an interval."""
+    names = ("below", "student", "above", "teacher", "excess", "below_where_right")
+    words = ("any memorizer >=", "student", "student <=", "teacher", "excess", ">= where teacher right")
+    return Table(title, ("n", "noise", "radius", "ramp", "amplitude", "delta", *words), tuple(
+        (row.case.n, row.noise, row.case.radius, row.case.ramp, row.case.amplitude, row.case.delta,
+         *(_shown(getattr(row, name).sample) for name in names)) for row in rows),
+        "shares of the same test points; excess: student errs in the ball, teacher nowhere in it")
+
+
+def _shown(share: Bracket) -> object:
+    return share.lower if share.width == 0.0 else f"[{share.lower:.6g}, {share.upper:.6g}]"
+
+
+def spaced_data(population: Population, n: int, spacing: float, *,
+                rng: np.random.Generator | int = 0) -> tuple[Array, NDArray[np.int64]]:
+    """Return n points (n, d) and labels (n,) of the population, in order of drawing, no two closer than the spacing.
+
+    A point closer than ``spacing`` in l_inf to one kept before is passed over, whatever its label. The first n of
+    n + 1 data are the n data. Raises ValueError where they do not fit.
+    """
+    count = as_count(n, "spaced_data", "n", at_least=1)
+    apart = as_number(spacing, "spaced_data", "spacing", at_least=0.0)
+    draws = np.random.default_rng(rng)
+    kept, labels, filled = np.empty((count, population.dimension)), np.empty(count, np.int64), 0
+    for _ in range(_BLOCKS):
+        X, y = population.sample(_BLOCK, draws)
+        fits = np.ones(_BLOCK, bool)
+        if filled:
+            fits = cKDTree(kept[:filled]).query(X, p=np.inf)[0] >= apart
+        start = filled
+        for x, label in zip(X[fits], y[fits], strict=True):
+            if (np.abs(kept[start:filled] - x).max(axis=1, initial=0.0) >= apart).all():
+                kept[filled], labels[filled] = x, label
+                filled += 1
+                if filled == count:
+                    return kept, labels
+    raise ValueError(f"spaced_data: only {filled} of n={count} data fit at spacing {apart!r} after {_BLOCK * _BLOCKS} "
+                     "draws; pass a smaller n, or a smaller radius and ramp")
+
+
+def _memorizer(case: RiskCase, seed: int) -> Student:
+    """Return the student of the case's data."""
+    spacing = case.needed if case.spacing is None else float(case.spacing)
+    X, y = spaced_data(case.population, case.n, spacing, rng=np.random.default_rng([seed, 0]))
+    if np.unique(y).size < 2:
+        raise ValueError(f"robust_risks: all {case.n} data drawn have label {int(y[0])}; pass a larger n or another "
+                         "rng")
+    return memorize(X, y, radius=case.radius, teacher=case.teacher, ramp=case.ramp,
+                    recipe=Recipe("clip", amplitude=case.amplitude))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """A test sample (m, d), (m,) and the teacher on its balls: verdicts, bounds, a wrong point or NaN."""
+
+    points: Array
+    labels: NDArray[np.int64]
+    verdicts: Verdicts
+    bounds: tuple[Array, Array]
+    wrong: Array
+
+
+def _tested(case: RiskCase, seed: int) -> _Tested:
+    """Return the test sample of a case with the teacher's verdicts: bounds over each ball, else a wrong point."""
+    points, labels = case.population.sample(case.points, np.random.default_rng([seed, 1]))
+    signs, teacher = labels.astype(np.float64), as_teacher(case.teacher)
+    below, above = range_on_boxes(teacher, *outward_boxes(points, case.delta))
+    out = np.where(np.where(signs > 0, below[:, 0] > 0, above[:, 0] < 0), 0, -1).astype(np.int8)
+    found = np.full(points.shape, np.nan)
+    network, rest = teacher.to_network(), np.flatnonzero(out == -1)
+    if rest.size:
+        for tried in _candidates(network, points[rest], signs[rest], case.delta):
+            wrong = _wrong_at(network, tried, signs[rest]) & (out[rest] == -1)
+            out[rest[wrong]], found[rest[wrong]] = 1, tried[wrong]
+    return _Tested(points, labels, out, (below[:, 0], above[:, 0]), found)
+
+
+def _row(case: RiskCase, student: Student, tested: _Tested) -> RiskRow:
+    """Return the shares on the test sample."""
+    points, labels, taught = tested.points, tested.labels, tested.verdicts
+    signs = labels.astype(np.float64)
+    told = robust_verdicts(student, points, labels, case.delta, tested.bounds)
+    rest = np.flatnonzero((told == -1) & (taught == 1))
+    told[rest[_wrong_at(student.to_network(), tested.wrong[rest], signs[rest])]] = 1
+    met = unavoidable(student.X, student.y, case.radius, points, labels, case.delta)
+    near = np.zeros(len(points), bool)
+    if isinstance(student.bumps, Bumps):
+        ratio = Fraction(case.amplitude) / (1 + Fraction(case.amplitude))
+        near = interference(student.bumps, points, signs, case.delta, ratio)
+
+    def share(verdicts: NDArray[Any]) -> Share:
+        return Share(sample_bracket(verdicts.astype(np.int8)), risk_bracket(verdicts.astype(np.int8), case.confidence))
+
+    # where the teacher is right on the ball the student errs in it if and only if a rival box is near
+    return RiskRow(case, float(case.population.noise), share(taught), share(told), share(np.where(near, 1, taught)),
+                   share(met), share(_and_right(met, taught)), share(_and_right(near, taught)))
+
+
+def _and_right(event: NDArray[np.bool_], taught: Verdicts) -> Verdicts:
+    """Return the verdicts on "the event, and the teacher right on the ball"."""
+    return np.where(~event | (taught == 1), 0, np.where(taught == 0, 1, -1)).astype(np.int8)
+
+
+def _candidates(network: Network, points: Array, signs: Array, delta: float) -> list[Array]:
+    """Return points of the balls: the centers, the corner that the slope over the ball points to, other corners."""
+    low, high = inward_boxes(points, delta)
+    slope = affine_bounds(network, *outward_boxes(points, delta)).slope[:, 0, :] * signs[:, None]
+    tried = [points, np.where(slope > 0, low, high)]
+    d = points.shape[1]
+    patterns = np.indices((2,) * d).reshape(d, -1).T[:, None, :] if d <= _CORNERS else (
+        np.random.default_rng(0).integers(0, 2, (2**_CORNERS, *points.shape)))
+    return tried + [np.where(pattern == 0, low, high) for pattern in patterns]
+
+
+def _wrong_at(network: Network, points: Array, signs: Array) -> NDArray[np.bool_]:
+    """Return where the score at the point itself is proved wrong: 0 or of the other sign, rounding counted."""
+    if points.shape[0] == 0:
+        return np.zeros(0, bool)
+    found = structural_bounds(network, points, points, tight=True)
+    low, high = interval_bounds(network, points, points) if found is None else found
+    return np.where(signs > 0, high[:, 0] <= 0, low[:, 0] >= 0)
+
+
+__all__ = ["RiskCase", "RiskRow", "Share", "robust_risks", "sweep", "risk_table", "spaced_data"]

@@ -166,6 +166,9 @@ def refined_bounds(network: Network, lower: Array, upper: Array, pieces: int) ->
     The width falls with the square of the part's size where the network is nearly affine on it. Neighboring parts
     share their ends exactly, so nothing between them is left out. Cost: pieces^d times that of one box.
     """
+    if pieces == 1:  # in any dimension
+        whole = affine_bounds(network, lower, upper)
+        return whole.lower, whole.upper
     d = lower.shape[1]
     steps = np.stack(np.meshgrid(*[np.arange(pieces)] * d, indexing="ij"), axis=-1).reshape(-1, d)
     cuts = lower[..., None] + (upper - lower)[..., None] * (np.arange(pieces + 1) / pieces)

@@ -150,8 +150,8 @@ def _bounds(network: Network, low: Array, high: Array, goal: Goal, method: str,
     certified: dict[str, int] = {}
     for stage, pieces in _stages(method, network, ball is not None):
         todo = np.flatnonzero(~goal.right(out_low, out_high))
-        if method == "auto":
-            todo = todo[: _affordable(network, pieces)] if stage == "affine" else todo
+        if stage == "affine" and (method == "auto" or pieces > 1):
+            todo = todo[: _affordable(network, pieces)]
         if todo.size == 0:
             continue
         if stage == "ball":

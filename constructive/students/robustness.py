@@ -36,15 +36,15 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
     """Return, for each point, 0 if right on the whole closed l_inf ball, 1 if wrong somewhere, -1 unknown.
 
     X (n, d), y (n,) labels. Where the teacher is right on the whole ball and supports of the other label are
-    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp s /
-    (B + s)`` for a bump i of the other label, s the score told on the boxes, s = B = 1 unless the recipe has an
+    disjoint, the rule is exact: wrong if and only if ``sum_j relu(|x_j - x_ij| - (radius + delta)) <= ramp s / (B
+    + s)`` for a bump i of the other label, s the score told on the boxes, s = B = 1 unless the recipe has an
     amplitude (boxes as rounded; decided in rational arithmetic near equality). A bump of B / (B + s) is an error
-    whatever the teacher says. Where the teacher is wrong at an evaluated point and the bumps of the right label
-    stay below that there, the student is wrong too. Unknown remains where the teacher changes sign in the ball, or
-    bumps of the other label may add up. The verdicts hold for the real
-    gate on the teacher's values, real or as executed. ``teacher_bounds``: bounds (n,), (n,) of the teacher
-    over the closed balls, the caller's to vouch for; by default first-order enclosures. Raises ValueError for
-    other students. Source: arXiv:2401.13624 for the setting; the rule is ours.
+    whatever the teacher says, but for points of the lower class where slabs of both labels cross. Where the
+    teacher is wrong at an evaluated point and the bumps of the right label stay below that there, the student is
+    wrong too. Unknown remains where the teacher changes sign in the ball, or bumps of the other label may add up.
+    The verdicts hold for the real gate on the teacher's values, real or as executed. ``teacher_bounds``: bounds
+    (n,), (n,) of the teacher over the closed balls, the caller's to vouch for; by default first-order enclosures.
+    Raises ValueError for other students. Source: arXiv:2401.13624 for the setting; the rule is ours.
     """
     who = "robust_verdicts"
     if student.recipe.gate != "clip" or student.labels.classes is None or student.labels.outputs != 1 or not (
@@ -64,7 +64,11 @@ def robust_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
         if not bumps.supports_disjoint:
             # rivals may add up to 1/2 where no single one does: then no support may be met at all
             out[interference(bumps, points, signs, size, fraction=1)] = UNKNOWN
-        out[interference(bumps, points, signs, size, fraction=told / (1 + told))] = WRONG
+        near = interference(bumps, points, signs, size, fraction=told / (1 + told))
+        if not bumps.rivals_disjoint:
+            # the upper envelope has the last word: own bumps of the lower class may still win where both are positive
+            near &= signs > 0
+        out[near] = WRONG
     rest = np.flatnonzero(out == UNKNOWN)
     out[rest[~np.isnan(_teacher_errors(student, points[rest], signs[rest], size)[:, 0])]] = WRONG
     return out

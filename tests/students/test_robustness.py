@@ -11,6 +11,7 @@ import pytest
 from student_cases import some_teacher
 
 from constructive.calculus import affine
+from constructive.certificates.structural import structural_bounds
 from constructive.domain import outward_boxes
 from constructive.network import Network
 from constructive.students import Recipe, Student, disturbed, memorize, robust_verdicts, separation, unavoidable
@@ -282,3 +283,21 @@ def test_the_student_is_right_where_its_teacher_is_and_no_rival_support_is_met(r
         taught, told = teacher(moved), student.predict(moved)
         own = (taught[:, 0] > 0).astype(int) if width == 1 else taught.argmax(axis=1)
         assert not ((told != truth) & (own == truth) & ~touched).any()
+
+
+@pytest.mark.parametrize("recipe", [Recipe(faces="needed"), Recipe(faces="needed", merge=True), Recipe(merge=True)])
+def test_where_slabs_of_both_labels_cross_no_ball_proved_right_is_called_wrong(recipe: Recipe) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, y = rng.random((40, 3)), rng.choice([-1, 1], 40)
+        student = memorize(X, y, radius=0.3 * separation(X, y).distance, recipe=recipe, rng=0,
+                           teacher=affine([[1.0, 0.0, 0.0]], [-0.5]))
+        points, truth = np.concatenate([rng.random((200, 3)), X]), np.concatenate([rng.choice([-1, 1], 200), y])
+        delta = student.radius / 3
+        verdicts = robust_verdicts(student, points, truth, delta)
+        bounds = structural_bounds(student.to_network(), *outward_boxes(points, delta), tight=True)
+        assert bounds is not None
+        right = np.where(truth > 0, bounds[0][:, 0] > 0, bounds[1][:, 0] < 0)
+        assert right[200:].all()
+        assert not (right & (verdicts == 1)).any()
+        assert (verdicts == 1).any()

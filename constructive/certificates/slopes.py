@@ -129,6 +129,9 @@ class Slopes:
         return [rows[a:a + self.block] for a in range(0, rows.shape[0], self.block)]
 
     def _one_block(self, low: Array, high: Array) -> tuple[Array, Array, Numbers, Array]:
+        if not self.forward:
+            n, found = low.shape[0], self._norms([], [])
+            return np.full(n, found[0]), np.full(n, found[1]), np.full(n, -1), np.zeros(n)
         on, off = self._signs(low.T, high.T, near=False)
         influence = [np.zeros(flags.shape) for flags in on]
         least, most, reach = self._norms(on, off, influence)
@@ -140,8 +143,7 @@ class Slopes:
                 mine = [[flags[:, rows] for flags in part] for part in (on, off, matters)]
                 fewer = self._choices(mine[0], mine[1], mine[2], k)
                 least[rows], most[rows] = np.maximum(least[rows], fewer[0]), np.minimum(most[rows], fewer[1])
-        first = influence[0] * matters[0] if matters else np.zeros((0, low.shape[0]))
-        axis, at = self._place(low, high, reach, first)
+        axis, at = self._place(low, high, reach, influence[0] * matters[0])
         return least, most, axis, at
 
     def _signs(self, low: Array, high: Array, near: bool) -> tuple[list[Flags], list[Flags]]:
@@ -163,7 +165,7 @@ class Slopes:
 
         The largest |derivative| by each hidden unit is written into ``influence``.
         """
-        n = on[0].shape[1] if on else 1
+        n = on[0].shape[1] if on else 1  # a single affine map has one gradient
         least, most, reach = np.zeros(n), np.zeros(n), np.zeros((self.free.size, n))
         for row in self.last:
             low = high = np.repeat(row[:, None], n, axis=1)
@@ -234,9 +236,8 @@ def _middle(low: Array, high: Array) -> Array:
     """Return the middle of intervals; of half-lines a point that moves outward by doubling, of the line 0."""
     with np.errstate(invalid="ignore", over="ignore"):
         middle = low + (high - low) / 2
-    middle = np.where(np.isfinite(middle), middle, np.where(np.isfinite(low), np.maximum(2 * low, low + 1), np.where(
-        np.isfinite(high), np.minimum(2 * high, high - 1), 0.0)))
-    return middle
+        return np.where(np.isfinite(middle), middle, np.where(np.isfinite(low), np.maximum(2 * low, low + 1), np.where(
+            np.isfinite(high), np.minimum(2 * high, high - 1), 0.0)))
 
 
 def _dual_norm(sizes: Array, norm: float) -> tuple[Array, Array]:

@@ -24,6 +24,7 @@ from constructive.theorems.rate import THEOREM as RATE
 from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
+from constructive.theorems.robust_risk import ABOVE, FREE, OPTIMAL
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
 from constructive.theorems.square import THEOREM as SQUARE_GATE
@@ -34,7 +35,8 @@ ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
     PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, FOLDING_NORM, BALLS,
     PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
-    RATE, LINEAR, SLIGHTLY, RULE, UNAVOIDABLE, UNIFORM_RISK, REGRESSION_ERROR, REGRESSION_GAP,
+    RATE, LINEAR, SLIGHTLY, RULE, ABOVE, UNAVOIDABLE, OPTIMAL, FREE, UNIFORM_RISK,
+    REGRESSION_ERROR, REGRESSION_GAP,
 )
 
 

@@ -74,6 +74,7 @@ def decide(network: Network, centers: ArrayLike, radius: float, norm: float, goa
     spend = as_count(budget, "decide", "budget", at_least=0)
     search = _Search.of(network, points, size, p, goal)
     search.try_points(points, np.arange(points.shape[0]))
+    search.keep(search.verdict == UNKNOWN)
     while search.low.shape[0] and spend > 0:
         chosen = search.chosen(min(_BATCH, spend))
         spend -= chosen.size
@@ -127,6 +128,11 @@ class _Search:
         return _Search(Backward.of(network), points, radius, norm, goal, rows, shift, np.full(n, UNKNOWN, np.int8),
                        np.full(points.shape, np.nan), np.zeros(n, np.int64), np.zeros(n, bool), low, high,
                        np.arange(n), np.full(n, -np.inf))
+
+    def keep(self, rows: Mask) -> None:
+        """Drop all other boxes."""
+        self.low, self.high, self.owner, self.least = (
+            self.low[rows], self.high[rows], self.owner[rows], self.least[rows])
 
     def chosen(self, most: int) -> Rows:
         """Return the boxes to bound next: as many of every point as fit, those with the lowest bounds first."""
@@ -196,18 +202,15 @@ class _Search:
         if self.norm != math.inf:
             low, high, meets = _clipped(low, high, self.points[owner], self.radius, self.norm)
             low, high, owner, least = low[meets], high[meets], owner[meets], least[meets]
-        kept &= self.verdict[self.owner] == UNKNOWN
-        self.low, self.high = np.concatenate([self.low[kept], low]), np.concatenate([self.high[kept], high])
-        self.owner, self.least = np.concatenate([self.owner[kept], owner]), np.concatenate([self.least[kept], least])
+        self.keep(kept & (self.verdict[self.owner] == UNKNOWN))
+        self.low, self.high = np.concatenate([self.low, low]), np.concatenate([self.high, high])
+        self.owner, self.least = np.concatenate([self.owner, owner]), np.concatenate([self.least, least])
         count = np.bincount(self.owner, minlength=self.verdict.size)
-        done = (self.verdict == UNKNOWN) & (count == 0) & ~self.stuck
-        self.verdict[done] = SAFE
+        self.verdict[(self.verdict == UNKNOWN) & (count == 0) & ~self.stuck] = SAFE
         while self.low.size > _OPEN_NUMBERS:
-            largest = int(np.argmax(np.bincount(self.owner, minlength=self.verdict.size)))
-            self.stuck[largest] = True
-            rest = self.owner != largest
-            self.low, self.high, self.owner, self.least = (
-                self.low[rest], self.high[rest], self.owner[rest], self.least[rest])
+            most = int(np.argmax(np.bincount(self.owner)))
+            self.stuck[most] = True
+            self.keep(self.owner != most)
 
 
 def _questions(goal: Goal, outputs: int) -> tuple[Array, Array]:
@@ -253,7 +256,8 @@ def _into_balls(candidates: Array, centers: Array, radius: float, norm: float, d
         # room for the rounding of every coordinate, in whatever norm
         room = centers.shape[1] * 2.0**-52 * np.abs(centers).max(axis=1, keepdims=True, initial=0.0)
         reach = np.maximum(radius * (1.0 - 2.0**-40) - room, 0.0)
-        moved = centers + offset * np.minimum(1.0, reach / np.maximum(length, 2.0**-1022))
+        factor = np.where(length <= radius, 1.0, reach / np.maximum(length, 2.0**-1022))
+        moved = centers + offset * factor
     low, high = inward_boxes(centers, radius)
     if dtype == np.float32:
         near_low, near_high = low.astype(np.float32), high.astype(np.float32)

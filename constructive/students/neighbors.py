@@ -7,6 +7,7 @@ and off the data: each wrong label costs its whole cell, where a bump costs a ba
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
@@ -31,6 +32,10 @@ _LARGEST = 2.0**500
 """Squares of larger coordinates overflow."""
 _FACETS = 8
 """Most coordinates with which an l_1 ball, 2^d faces, is handed to the exact rule."""
+_SPLIT, _LEVELS = 3, 12
+"""Balls of other rules are cut into boxes in up to so many dimensions, down to sides of 2 delta / 2^levels."""
+_BLOCK, _BOXES = 64, 1 << 12
+"""So many balls are cut together; a ball with more open boxes than that is given up."""
 
 
 class NearestNeighbor:
@@ -110,7 +115,9 @@ class NearestNeighbor:
 
         The cells of other rules are not convex, and their balls must be of the rule's norm. Safe: half the difference
         of the distances to the nearest other and nearest own datum exceeds delta, with slack for rounding. Wrong: a
-        point of the ball, moved toward one of the nearest conflicting data, where another class is nearer.
+        point of the ball, moved toward one of the nearest conflicting data, where another class is nearer. In up to 3
+        dimensions what is left is cut into boxes of sides down to delta / 2^11, and the same is asked of each: unknown
+        are ties and what comes near to one. In more dimensions the share of unknown points grows with delta.
         Raises ValueError for other balls and for labels that the rule does not know.
         """
         return self._decided(X, y, delta, ball, "robust_verdicts")[0]
@@ -148,7 +155,10 @@ class NearestNeighbor:
         rows = np.flatnonzero(verdicts < 0)
         witnesses[rows] = self._moved(points[rows], own[rows], size, p)
         verdicts[~np.isnan(witnesses[:, 0])] = 1
-        if exact:
+        if not exact and d <= _SPLIT:
+            for rows in np.array_split(np.flatnonzero(verdicts < 0), n // _BLOCK + 1):
+                verdicts[rows], witnesses[rows] = self._cut(points[rows], own[rows], size)
+        elif exact:
             for row in np.flatnonzero(verdicts < 0):
                 limit = _above(mine[row] + 2 * reach)
                 met, point = self._met(points[row], int(own[row]), size, p, limit)
@@ -163,6 +173,52 @@ class NearestNeighbor:
         rivals = np.concatenate([part for c, part in enumerate(near) if c != own])
         order = np.argsort(((rivals - x) ** 2).sum(axis=1), kind="stable")
         return meets(x, near[own], rivals[order], size, ball)
+
+    def _cut(self, points: Array, own: NDArray[np.int64], size: float) -> tuple[Verdicts, Array]:
+        """Return verdicts on balls of the rule's norm, and witnesses, by cutting them into boxes.
+
+        The difference of the distances to the nearest other and own datum is 2-Lipschitz in the rule's norm: a box is
+        safe if at its center the difference exceeds twice the box's radius. Its center, drawn into the ball, may be a
+        witness. Boxes that miss the ball are dropped.
+        """
+        n, d = points.shape
+        verdicts, witnesses = np.full(n, -1, np.int8), np.full((n, d), np.nan)
+        corners = np.array(list(itertools.product((-0.5, 0.5), repeat=d)))
+        row, offset, half, given_up = np.arange(n), np.zeros((n, d)), size, np.zeros(n, bool)
+        for level in range(_LEVELS + 1):
+            if level:
+                half /= 2
+                offset = (offset[:, None, :] + 2 * half * corners).reshape(-1, d)
+                row = np.repeat(row, corners.shape[0])
+            centers = points[row]
+            size_of_box = half * (d if self.norm == 1.0 else 1)
+            middle = centers + offset
+            moved = centers + _step(offset, size, float(np.abs(points).max(initial=0.0)), self.norm)
+            hit = self._lead(moved, own[row]) < 0
+            verdicts[row[hit]], witnesses[row[hit]] = 1, moved[hit]
+            outside = _shortest(np.maximum(np.abs(offset) - half, 0.0), self.norm) > _above(size)
+            rounding = 4 * 2.0**-53 * d * (np.abs(centers).max(axis=1) + size)
+            safe = self._lead(middle, own[row]) > 2 * _above(size_of_box + rounding)
+            keep = (verdicts[row] < 0) & ~outside & ~safe
+            row, offset = row[keep], offset[keep]
+            count = np.bincount(row, minlength=n)
+            given_up |= count > _BOXES
+            keep = ~given_up[row]
+            row, offset = row[keep], offset[keep]
+        open_rows = given_up | (np.bincount(row, minlength=n) > 0)
+        verdicts[~open_rows & (verdicts < 0)] = 0
+        return verdicts, witnesses
+
+    def _lead(self, points: Array, own: NDArray[np.int64]) -> Array:
+        """Return how much nearer the nearest own datum is than any other, less rounding; -1: a rival is; 0: open."""
+        distances = self._distances(points)
+        every = np.arange(points.shape[0])
+        mine = distances[every, own]
+        distances[every, own] = np.inf
+        other = distances.min(axis=1, initial=np.inf)
+        lead = other - mine
+        return np.where(other * (1 - _TREE) > _above(mine), lead - _TREE * (other + mine) - _FLOOR,
+                        np.where(_above(other) < mine, -1.0, 0.0))
 
     def _moved(self, points: Array, own: NDArray[np.int64], size: float, ball: float) -> Array:
         """Return points of the balls, moved toward near rivals, where a rival is nearer than all own data; or NaN."""
@@ -202,6 +258,11 @@ def _distance(x: Array, datum: Array, norm: float) -> Fraction:
     if norm == math.inf:
         return max(gaps)
     return sum((gap * gap if norm == 2.0 else gap for gap in gaps), Fraction(0))
+
+
+def _shortest(offset: Array, norm: float) -> Array:
+    """Return the norms of the rows."""
+    return np.asarray(np.linalg.norm(offset, ord=norm, axis=1))
 
 
 def _step(offset: Array, size: float, scale: float, ball: float) -> Array:

@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 _UNIT = 2.0**-53
 _DRAWS = 64
 """Points drawn in the box, and boxes in whose inside a point is tried each round."""
-_WORK = 1 << 27
-"""Nonzeros times points spent on corners of bumps."""
+_WORK = 1 << 23
+"""Nonzeros times points drawn in the box; corners of bumps may take four times as many."""
 _CLOSED = 1.0 + 2.0**-40
 """A box whose upper bound exceeds the steepest slope found by less than this factor is not cut."""
 
@@ -58,8 +58,9 @@ def lipschitz(network: Network, box: Box | None = None, *, norm: float = math.in
     draws = np.random.default_rng(rng)
     real = network.astype(np.float64)
     slopes = Slopes.of(real, order, domain.lower < domain.upper)
-    tried = [_inside(domain.lower[None], domain.upper[None], np.zeros(_DRAWS, int), draws),
-             _corners(real, domain, draws)]
+    count = min(_DRAWS, max(4, _WORK // max(1, real.size.nonzeros)))
+    tried = [_inside(domain.lower[None], domain.upper[None], np.zeros(count, int), draws),
+             _corners(real, domain, 4 * count, draws)]
     if points is not None:
         given = as_points(points, who, "points", dimension=network.inputs)
         outside = np.flatnonzero(~domain.contains(given))
@@ -110,12 +111,12 @@ def _inside(low: Array, high: Array, rows: NDArray[np.intp], rng: np.random.Gene
     return np.clip(inside, a, b)
 
 
-def _corners(network: Network, domain: Box, rng: np.random.Generator) -> Array:
-    """Return points (n, d) just outside corners of the boxes on which bumps of the first two layers are largest."""
+def _corners(network: Network, domain: Box, most: int, rng: np.random.Generator) -> Array:
+    """Return at most so many points (n, d) just outside corners of the boxes on which bumps found are largest."""
     pattern = find_bumps(network)
     if pattern is None:
         return np.empty((0, network.inputs))
-    count = min(pattern.rows.size, max(16, _WORK // network.size.nonzeros))
+    count = min(pattern.rows.size, most)
     rows = np.sort(rng.choice(pattern.rows.size, count, replace=False))
     lower, upper = pattern.lower[rows], pattern.upper[rows]
     above = np.isfinite(upper) & (~np.isfinite(lower) | (rng.random(lower.shape) < 0.5))

@@ -323,4 +323,4 @@ def test_robust_error_of_a_trained_plane_network_closes() -> None:
     for radius in (0.05, 0.1):
         found = decide(network, X[500:], radius, math.inf, Goal("sign", signs), budget=50_000)
         assert (found.verdict == UNKNOWN).mean() <= 0.02
-        check(network, X[500:], radius, math.inf, Goal("sign", signs), found, rng, 200)
+        check(network, X[500:], radius, math.inf, Goal("sign", signs), found, rng, 20)

@@ -134,7 +134,8 @@ def _proposal(a: Array, b: Array, delta: float, ball: float) -> tuple[Array | No
         return None, None
     residual = matrix @ weights - target
     step = None if residual[d] >= -1e-14 else -residual[:d] / residual[d] * delta
-    multipliers = weights[:m] / lengths
+    with np.errstate(over="ignore"):  # refused two lines below
+        multipliers = weights[:m] / lengths
     largest = float(multipliers.max(initial=0.0))
     return step, multipliers / largest if 0.0 < largest < math.inf else None
 

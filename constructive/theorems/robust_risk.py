@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from constructive.certificates.structural import find_bumps
 from constructive.certificates.training import certify
-from constructive.domain import outward_boxes
+from constructive.domain import inward_boxes, outward_boxes
 from constructive.evidence import Bracket, Evidence, Source, Table
 from constructive.network import Layer, Network
 from constructive.students import Recipe, memorize
@@ -234,7 +234,7 @@ def misled_off_supports(instance: Instance) -> Rows:
     """Return for which balls the teacher was shown wrong at a point that no support contains."""
     X, radius, ramp = instance["X"], instance["radius"], instance["ramp"]
     points, truth, teacher = instance["points"], instance["truth"], instance["teacher"]
-    low, high = points - instance["delta"], points + instance["delta"]
+    low, high = inward_boxes(points, instance["delta"])
     found = np.zeros(len(points), bool)
     for tried in (points, *_where_misled(teacher, instance)):
         moved = np.clip(tried, low, high)

@@ -40,11 +40,12 @@ class Attack:
 
     ``wrong`` (n,): a wrong answer was found; ``witness`` (n, d): where, NaN elsewhere; ``margin`` (n,): the least
     margin seen (minus the largest distance for real labels; infinite where a ball holds no point of the format);
-    ``blind`` (n,): the gradient of the smallest margin is exactly 0 at the center; ``blind_starts`` (n,): exactly 0 at
-    the center and at every start of the gradient attack that ran; ``method`` (n,): index into :data:`METHODS` of the
-    attack that found it, -1 where none did. ``evaluations`` points evaluated, ``work`` nonzeros times evaluations,
-    ``exhausted``: an attack was cut short by the limit. Not wrong means *not found*; with ``blind`` not even searched
-    by a gradient.
+    ``blind`` (n,): the gradient of the smallest margin is exactly 0 at the center (at its neighbor of the format, where
+    it is no float32 number); ``blind_starts`` (n,): exactly 0 at the center and at every start of the gradient attack
+    that ran; ``method`` (n,): index into :data:`METHODS` of the attack that found it, -1 where none did.
+    ``evaluations`` points evaluated, a gradient and a bend on a line counting as two; ``work`` nonzeros times that;
+    ``exhausted``: an attack was cut short by the limit. Not wrong means *not found*; where ``blind`` holds, gradients
+    had nothing to follow.
     """
 
     wrong: NDArray[np.bool_]
@@ -82,8 +83,9 @@ def attack(network: Network, centers: ArrayLike, radius: float, norm: float, goa
 
     A witness is a vector of the network's format in the closed *real* ball (float32: float32 numbers) at which
     ``network(witness)`` is wrong; see :func:`reevaluate` for the real network. ``work`` bounds nonzeros times points
-    evaluated, two for each gradient; attacks end at fixed shares of it, so that none starves the next. Equal
-    seeds give equal results. Raises TypeError or ValueError for arguments that do not fit.
+    evaluated, two for each gradient and each bend on a line; attacks end at fixed shares of it, so that none starves
+    the next. The centers and their gradients are always evaluated. 2^32, the default, took 8 seconds on two cores for
+    470 thousand nonzeros. Equal seeds give equal results. Raises TypeError or ValueError for arguments that do not fit.
 
     >>> from constructive.network import Network
     >>> spike = Network.build([([[1.0]], [-0.5]), ([[-4.0]], [1.0])])  # 1 up to 0.5, then falling
@@ -103,9 +105,8 @@ def attack(network: Network, centers: ArrayLike, radius: float, norm: float, goa
     toward = _clean_guides(guides, points, who)
     limit = as_count(work, who, "work", at_least=1)
     search = Search.begin(network, points, size, p, goal, limit)
-    rows = search.rows()
-    blind = np.zeros(points.shape[0], bool)
-    blind[rows] = (search.descend(rows, search.balls.anchor[rows]) == 0).all(axis=1)
+    blind = (search.descend(np.arange(points.shape[0]), search.balls.anchor) == 0).all(axis=1)
+    search.margin[search.balls.empty] = np.inf  # seen beside the ball
     unseen, draw = blind.copy(), np.random.default_rng(rng)
     # name, what may be spent when it ends, attack: each leaves something for the next
     stages: tuple[tuple[str, float, Callable[[], None]], ...] = (

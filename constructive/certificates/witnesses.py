@@ -98,7 +98,8 @@ class Balls:
         anchor, reach = centers, np.full(centers.shape[0], radius)
         if dtype == np.float32:
             low, high = _single(low, up=True), _single(high, up=False)
-            anchor = np.clip(_nearest(centers, dtype), low, np.maximum(low, high))
+            near = _nearest(centers, dtype)
+            anchor = np.where(low > high, near, np.clip(near, low, np.maximum(low, high)))
             if norm != math.inf:  # a smaller ball round the anchor, by the triangle inequality
                 moved = np.linalg.norm(anchor - centers, ord=norm, axis=1)
                 left = radius - moved * (1 + (centers.shape[1] + 8) * 2.0**-52)
@@ -116,14 +117,16 @@ class Balls:
     def pull(self, points: Array) -> Array:
         """Return points (n, d) of the format inside the balls: unchanged, clipped (l_inf), or drawn to the anchor.
 
-        For l_1 and l_2 what lies outside ends at ``reach (1 - (d + 16) 2^-52)`` from the anchor, except that a single
-        moved coordinate is clipped to the very end of the ball.
+        Points that are clearly inside and of the format stay what they are. For l_1 and l_2 what lies outside ends at
+        ``reach (1 - (d + 16) 2^-52)`` from the anchor, except that a single moved coordinate is clipped to the very
+        end of the ball.
         """
         if self.norm == math.inf:
             return np.clip(_nearest(points, self.dtype), self.low, self.high)
         offset = points - self.anchor
         inner = self.reach * (1 - (points.shape[1] + 16) * 2.0**-52)
-        length = np.linalg.norm(offset, ord=self.norm, axis=1)
+        with np.errstate(over="ignore"):
+            length = np.linalg.norm(offset, ord=self.norm, axis=1)
         factor = np.where(length > inner, inner / np.where(length > 0, length, 1.0), 1.0)
         offset *= factor[:, None]
         total = self.anchor + offset
@@ -134,8 +137,10 @@ class Balls:
         over = np.where(near != total, near - total, -lost) * np.sign(offset) > 0
         inward = np.nextafter(near.astype(self.dtype), self.anchor.astype(self.dtype)).astype(np.float64)
         drawn = np.where(over, inward, near)
-        alone = (np.count_nonzero(points - self.anchor, axis=1) == 1)[:, None]
-        return np.where(alone, np.clip(_nearest(points, self.dtype), self.low, self.high), drawn)
+        near = _nearest(points, self.dtype)
+        fits = (near == points).all(axis=1) & (length <= inner)
+        alone = np.count_nonzero(points - self.anchor, axis=1) == 1
+        return np.where((fits | alone)[:, None], np.clip(near, self.low, self.high), drawn)
 
 
 def _nearest(values: Array, dtype: np.dtype[Any]) -> Array:

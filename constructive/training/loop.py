@@ -58,17 +58,17 @@ def train(X: ArrayLike, y: Any, *, radius: float, norm: float = math.inf, hidden
           epochs: int = 100, batch: int = 50, rate: float | Callable[[int], float] = 2e-3, decay: float = 0.0,
           steps: int = 7, step: float | None = None, classes: Sequence[Any] | None = None,
           validation: tuple[ArrayLike, Any] | None = None, test: tuple[ArrayLike, Any] | None = None,
-          every: int = 10, attack_steps: int = 20, rng: np.random.Generator | int = 0,
+          every: int | Sequence[int] = 10, attack_steps: int = 20, rng: np.random.Generator | int = 0,
           progress: bool = False) -> Trained:
     """Return a ReLU network trained on points attacked inside their balls: min over f of the mean of max loss.
 
     X (n, d), y (n,) classes: one output for two classes, K for K >= 3. ``hidden`` widths; cross-entropy, He's
     initial weights, Adam with ``rate`` (a number, or a function of the epoch 1, 2, ...) and decoupled ``decay``. The
     inner maximum: ``steps`` steps of length ``step`` (2.5 radius / steps if None) from a random point of the l_inf or
-    l_2 ball, never outside the closed real ball; radius 0 is plain training. Before the first epoch, after every
-    ``every`` and after the last, errors are recorded on the data and on ``validation`` and ``test``, pairs (X, y),
-    attacked by ``attack_steps`` steps from the center. Ctrl-C ends training and keeps what there is. ``progress``: a
-    bar on stderr. Equal arguments with an integer ``rng`` give equal bits on one machine.
+    l_2 ball, never outside the closed real ball; radius 0 is plain training. Before the first epoch, after the last
+    and after each that ``every`` divides or lists, errors are recorded on the data and on ``validation`` and ``test``,
+    pairs (X, y), attacked by ``attack_steps`` steps from the center. Ctrl-C ends training and keeps what there is.
+    ``progress``: a bar on stderr. Equal arguments with an integer ``rng`` give equal bits on one machine.
 
     Raises TypeError or ValueError for arguments that do not fit, for real labels, and when weights overflow.
     Source: Madry et al., arXiv:1706.06083; stopping early: Rice, Wong and Kolter, arXiv:2002.11569.
@@ -80,7 +80,7 @@ def train(X: ArrayLike, y: Any, *, radius: float, norm: float = math.inf, hidden
     """
     who = "train"
     passes = as_count(epochs, who, "epochs", at_least=1)
-    size, between = as_count(batch, who, "batch", at_least=1), as_count(every, who, "every", at_least=1)
+    size, recorded = as_count(batch, who, "batch", at_least=1), _recorded(every, passes, who)
     inner, shrink = as_count(steps, who, "steps"), as_number(decay, who, "decay", at_least=0.0)
     pace, points = _pace(rate, who), as_points(X, who)
     labels = class_labels(y, points.shape[0], classes, who)
@@ -105,7 +105,7 @@ def train(X: ArrayLike, y: Any, *, radius: float, norm: float = math.inf, hidden
             if not np.isfinite(theta).all():
                 raise ValueError(f"{who}: the weights overflow in epoch {epoch}; pass a smaller rate")
             last = State(epoch, float(loss), theta.copy())
-            if epoch % between == 0:
+            if epoch in recorded:
                 log.record(last)
     except KeyboardInterrupt:
         interrupted = True
@@ -121,6 +121,12 @@ def _pace(rate: Any, who: str) -> Callable[[int], float]:
         return lambda epoch: as_number(rate(epoch), who, f"rate({epoch})", above=0.0)
     fixed = as_number(rate, who, "rate", above=0.0)
     return lambda epoch: fixed
+
+
+def _recorded(every: Any, epochs: int, who: str) -> set[int]:
+    if isinstance(every, (Sequence, np.ndarray)) and not isinstance(every, (str, bytes)):
+        return {as_count(epoch, who, f"every[{k}]", at_least=1) for k, epoch in enumerate(every)}
+    return set(range(0, epochs + 1, as_count(every, who, "every", at_least=1)))
 
 
 def _widths(hidden: Any, inputs: int, outputs: int, who: str) -> Widths:

@@ -80,8 +80,9 @@ def twin_epoch(theta: Any, widths: Any, points: Any, balls: Balls, own: Any, ord
         rows = order[begin:begin + batch]
         x = points[rows].copy()
         for _ in range(steps):
-            slope = np.array([by_complex_steps(lambda z, i=i: rivals(scores_of(theta, widths, z[None]), own[[i]])[0], v)
-                              for i, v in zip(rows, x, strict=True)])
+            slope = np.array([by_complex_steps(
+                lambda z, k=k, t=theta: rivals(scores_of(t, widths, z[None]), own[[k]])[0], x[row])
+                for row, k in enumerate(rows)])
             if balls.norm == math.inf:
                 x = np.clip(x + step * np.sign(slope), balls.low[rows], balls.high[rows])
             else:
@@ -176,7 +177,7 @@ def test_scores_are_the_networks_bit_for_bit_on_dyadic_numbers(seed: int, widths
     values = np.empty((sizes.sum(), n))
     values[:widths[0]] = points.T
     kernels.forward(theta, sizes, values, n)
-    assert (values[-widths[-1]:].T == unflat(theta, sizes)(points)).all()
+    assert (unflat(theta, sizes)(points) == values[-widths[-1]:].T).all()
 
 
 @settings(max_examples=15)

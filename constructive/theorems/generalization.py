@@ -15,7 +15,7 @@ from constructive.students import Recipe, Student, memorize, robust_verdicts, un
 from constructive.theorems import noisy
 from constructive.theorems.deciding import count
 from constructive.theorems.record import Claim, Instance, Theorem
-from constructive.theorems.robust_risk import judged, taught, zero
+from constructive.theorems.robust_risk import construct, judged, taught, zero
 
 Array = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def unavoidable_share(X: Array, y: Array, radius: float, points: Array, truth: A
 
 def plant_memorizer(model: Any, instance: Instance, rng: np.random.Generator) -> Any:
     """Return a model that forgets: the teacher alone, or the memorizer of a quarter of the radius, or of -y."""
-    shrunk = memorizer(**{**instance, "radius": instance["radius"] / 4, "recipe": MEMORIZERS[0]})
+    shrunk = construct(**{**instance, "radius": instance["radius"] / 4, "ramp": instance["radius"] / 16})
     for other in rng.permutation(np.array([instance["teacher"], shrunk], dtype=object)):
         if escapes(other, instance).lower > 0:
             return other

@@ -72,17 +72,18 @@ def _points(X: Array, reach: float, ramp: float, rng: np.random.Generator) -> Ar
 
 
 def _edges(X: Array, y: Array, reach: float, ramp: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return points of the opposite label around each datum: just at, and just beyond, distances that may decide."""
+    """Return points around each datum just at, and just beyond, distances that may decide; most of another label."""
     count, d = X.shape
-    edge, rival = [], []
-    for step in (0.0, _FINE, ramp / 2, ramp / 2 + _FINE, ramp / 8, ramp):
+    edge, truth = [], []
+    for step, label in ((0.0, -y), (_FINE, -y), (ramp / 2, -y), (ramp / 2 + _FINE, -y), (ramp / 8, -y), (ramp, -y),
+                        (0.0, y)):
         axis, sign = rng.integers(d, size=count), rng.choice((-1.0, 1.0), count)
         # off the other axes by less than the reach, which does not change the distance
         moved = X + np.rint(rng.uniform(-0.9, 0.9, X.shape) * reach / _FINE) * _FINE
         moved[np.arange(count), axis] = X[np.arange(count), axis] + sign * (reach + step)
         edge.append(moved)
-        rival.append(-y)
-    return np.concatenate(edge), np.concatenate(rival)
+        truth.append(label)
+    return np.concatenate(edge), np.concatenate(truth)
 
 
 def distances(X: Array, radius: float, points: Array, delta: float) -> Array:

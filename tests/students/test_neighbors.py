@@ -190,6 +190,22 @@ def test_the_l2_rule_leaves_nothing_unknown(d):
         assert set(found.tolist()) == {0, 1}
 
 
+@pytest.mark.parametrize("ball", NORMS)
+def test_no_sampled_answer_contradicts_a_verdict(ball):
+    """About 10^5 points in balls called safe, and as many found errors as there are balls called wrong."""
+    rng = np.random.default_rng(13)
+    data, labels, probe = rng.random((300, 2)), rng.integers(0, 3, 300), rng.random((1200, 2))
+    rule, delta = NearestNeighbor(data, labels, norm=2), 0.01
+    own = rule.predict(probe)
+    verdicts, points = rule.robust_verdicts(probe, own, delta, ball=ball), rule.attack(probe, own, delta, ball=ball)
+    steps = rng.uniform(-1, 1, (400, 2)) * delta
+    steps = steps[np.linalg.norm(steps, ord=ball, axis=1) <= delta * (1 - 2.0**-40)]
+    safe = verdicts == 0
+    assert safe.sum() * steps.shape[0] > 90_000
+    assert (rule.predict(probe[safe][:, None, :] + steps) == own[safe][:, None]).all()
+    assert (rule.predict(points[~safe]) != own[~safe]).all()
+
+
 def test_larger_balls_hold_more_errors():
     rng = np.random.default_rng(9)
     data, labels, probe, own = rng.random((60, 3)), rng.integers(0, 2, 60), rng.random((80, 3)), rng.integers(0, 2, 80)

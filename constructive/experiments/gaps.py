@@ -15,6 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from constructive.domain import outward_boxes
+from constructive.students import Student, separation
+from constructive.students.boxes import Bumps
+from constructive.teachers import range_on_boxes
+
 Array = NDArray[np.float64]
 
 _INSIDE = 1.0 - 2.0**-30
@@ -57,3 +62,31 @@ def robust_gap(g: Callable[[Array], Array], X: Array, y: Array, radius: float, p
         there[rows] = np.maximum(here[rows], (g(meeting) - values[rows]) ** 2)
     return RobustGap(float(there.mean()), float(forced.mean()), float(here.mean()), int((there < forced).sum()),
                      float(np.mean([len(found) for found in close])))
+
+
+def gap_above(student: Student, points: Array, values: Array, delta: float) -> Array:
+    """Return upper bounds (m,) of sup (f(x') - y)^2 over the delta-balls of points (m, d) with values y (m,).
+
+    Where bumps add up to at most 1, f lies between the clipped teacher and a mean of the labels in reach, so
+
+        sup (f(x') - y)^2 <= max(sup (clip T(x') - y)^2, max over data within delta + radius + ramp of (y_i - y)^2),
+
+    the teacher's range over the ball being enclosed. It exceeds the forced error by the teacher's own and by a ramp.
+    For the real gate; rounding adds a few units in the last place. Raises ValueError for students of classes, of other
+    gates than "clip", or whose data are closer than 2 radius + ramp.
+    """
+    bumps = student.bumps
+    if student.classes is not None or student.recipe.gate != "clip" or not isinstance(bumps, Bumps):
+        raise ValueError("gap_above: needs a student of real labels with the gate 'clip' and bumps on boxes, got "
+                         f"{student.labels.words} with the gate {student.recipe.gate!r}")
+    if separation(student.X).distance < 2 * student.radius + student.ramp:
+        raise ValueError(f"gap_above: bumps of radius {student.radius!r} and ramp {student.ramp!r} may add up to more "
+                         "than 1; memorize with any two data at least 2 radius + ramp apart")
+    low, high = range_on_boxes(student.teacher, *outward_boxes(points, delta))
+    b = student.amplitude
+    worst = np.maximum((np.clip(low[:, 0], -b, b) - values) ** 2, (np.clip(high[:, 0], -b, b) - values) ** 2)
+    reach = (delta + student.radius + student.ramp) * (1.0 + 2.0**-30)
+    for k, near in enumerate(cKDTree(student.X).query_ball_point(points, reach, p=np.inf)):
+        if near:
+            worst[k] = max(worst[k], float(((student.labels.scores[near] - values[k]) ** 2).max()))
+    return worst

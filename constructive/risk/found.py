@@ -99,6 +99,14 @@ def nearest_rivals(points: Array, index: NDArray[np.int64], data: Array, data_in
     return out
 
 
+def by_evaluation(found: Found, task: Task, network: Network) -> None:
+    """Enter the verdicts at balls of radius 0: what the program returns, as executed here."""
+    values = np.asarray(network(task.points), np.float64)
+    right = task.goal.right(values, values)
+    found.safe(np.flatnonzero(right), "evaluated")
+    found.wrong(np.flatnonzero(~right), task.points[~right], "evaluated")
+
+
 def by_bounds(found: Found, task: Task, network: Network, guide: Teacher | None = None) -> None:
     """Enter points that bounds over the whole ball prove right: intervals, affine forms, the bumps in the weights."""
     rest = found.rest

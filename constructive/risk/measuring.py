@@ -16,7 +16,7 @@ from constructive.evidence import Bracket
 from constructive.interop import as_network
 from constructive.labels import Labels, clean_labels
 from constructive.network import Network
-from constructive.risk.found import Found, Task, by_all, by_bounds, nearest_rivals
+from constructive.risk.found import Found, Task, by_all, by_bounds, by_evaluation, nearest_rivals
 from constructive.risk.measurement import Measurement
 from constructive.risk.routes import exact_rule_holds, measure_student, measure_with_rule
 from constructive.students import NearestNeighbor, Student
@@ -71,7 +71,7 @@ def _measured(model: Any, X: ArrayLike, y: Any, radius: float, norm: float, budg
     boxes = as_count(budget, who, "budget", at_least=1)
     model = getattr(model, "student_", model)  # the library's own estimators carry theirs
     if isinstance(model, NearestNeighbor):
-        return _of_neighbors(model, X, y, size, p)
+        return _of_neighbors(model, X, y, size, p, gradients)
     if not isinstance(model, (Network, Student, Teacher)):
         classes = _classes_of(model) if classes is None else classes
         model = as_network(model)
@@ -84,7 +84,9 @@ def _measured(model: Any, X: ArrayLike, y: Any, radius: float, norm: float, budg
     _fits(model, labels, who)
     task = Task(points, goal_of(labels), _guides(model, points, labels), size, p, boxes, np.random.default_rng(rng))
     found = Found.nothing(points)
-    if isinstance(model, Student):
+    if size == 0.0:
+        by_evaluation(found, task, as_network(model))
+    elif isinstance(model, Student):
         (measure_with_rule if exact_rule_holds(model, p) else measure_student)(found, task, model, labels)
     else:
         written = as_network(model)
@@ -95,12 +97,12 @@ def _measured(model: Any, X: ArrayLike, y: Any, radius: float, norm: float, budg
                        _again(model, task, found, exact), size, p)
 
 
-def _of_neighbors(model: NearestNeighbor, X: ArrayLike, y: Any, size: float, p: float) -> Measurement:
-    if model.norm != p:
-        raise ValueError(f"robust_error: the nearest-neighbor rule uses norm {model.norm}, asked for {p}")
-    out = model.robust_verdicts(X, y, size)
+def _of_neighbors(model: NearestNeighbor, X: ArrayLike, y: Any, size: float, p: float,
+                  witnessed: bool) -> Measurement:
+    out = model.robust_verdicts(X, y, size, ball=p)
     decided = (("distances", int((out >= 0).sum())),)
-    return Measurement(out, np.full(np.shape(X), np.nan), decided, None, (0, 0), size, p)
+    witnesses = model.attack(X, y, size, ball=p) if witnessed else np.full(np.shape(X), np.nan)
+    return Measurement(out, witnesses, decided, None, (0, 0), size, p)
 
 
 def _classes_of(model: Any) -> tuple[Any, ...] | None:

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constructive.certificates.backward import backward_bounds
 from constructive.certificates.enclosure import interval_bounds
 from constructive.domain import outward_boxes
 from constructive.labels import Labels
-from constructive.network import Network
+from constructive.network import Layer, Network
 from constructive.risk.found import Found, Rows, Task, by_all, by_structure
-from constructive.risk.measurement import SAFE, WRONG
+from constructive.risk.measurement import SAFE, UNKNOWN, WRONG
 from constructive.students import Student
 from constructive.students.boxes import Bumps
 from constructive.students.robustness import disturbed, robust_verdicts, rule_witnesses
@@ -65,14 +64,35 @@ def _apply_rule(found: Found, task: Task, student: Student, truth: NDArray[Any],
 
 
 def _about_teacher(found: Found, task: Task, student: Student) -> tuple[Rows, tuple[Rows, Array]]:
-    """Return the open points on whose balls the teacher is proved right, and those with a teacher's error, with it."""
-    taught, rest = student.teacher.to_network(), found.rest
-    if rest.size == 0 or taught.depth == 1:
+    """Return the open points on whose balls the teacher is right, by a margin, and those with a vector where not.
+
+    The gate returns the teacher up to rounding, so a right answer counts if it is ahead by 2^-39 of the amplitude
+    (2^-15 in float32): the score of the right answer is lowered by that much, class by class.
+    """
+    rest, ahead = found.rest, student.amplitude * (2.0**-39 if student.precision == "float64" else 2.0**-15)
+    taught = student.teacher.to_network()
+    if rest.size == 0 or task.goal.kind == "value":
         return rest[:0], (rest[:0], task.points[:0])
+    open_rows: NDArray[np.bool_] = found.verdicts == UNKNOWN
     table = Found(found.verdicts.copy(), found.witnesses.copy())
-    by_all(table, task, taught)
+    for own in np.unique(task.goal.value[rest]):
+        mine = open_rows & (task.goal.value == own)
+        part = Found(np.where(mine, UNKNOWN, SAFE).astype(np.int8), table.witnesses)
+        by_all(part, task, _lowered(taught, task.goal.kind, own, ahead))
+        table.verdicts[mine] = part.verdicts[mine]
     wrong = rest[table.verdicts[rest] == WRONG]
     return rest[table.verdicts[rest] == SAFE], (wrong, table.witnesses[wrong])
+
+
+def _lowered(network: Network, kind: str, own: float, ahead: float) -> Network:
+    """Return the network with the right answer's score moved by ``ahead`` against it."""
+    last = network.layers[-1]
+    bias = last.bias.astype(np.float64)
+    if kind == "sign":
+        bias[0] -= own * ahead
+    else:
+        bias[int(own)] -= 2 * ahead
+    return Network((*network.layers[:-1], Layer.build(last.weight, bias, dtype=last.weight.dtype)))
 
 
 def _try_witnesses(found: Found, task: Task, written: Network, tried: tuple[Rows, Array]) -> None:
@@ -94,22 +114,19 @@ def measure_student(found: Found, task: Task, student: Student, labels: Labels) 
     written, b, double = student.to_network(), student.amplitude, student.precision == "float64"
     low, high = outward_boxes(task.points, task.radius)
     far = _undisturbed(student, task, labels, low, high)
+    tame = np.ones(task.points.shape[0], bool)
     if far.size:
         below, above = range_on_boxes(student.teacher, low[far], high[far]) if double else (
             interval_bounds(student.teacher.to_network(), low[far], high[far]))
         margin = b * (2.0**-40 if double else 2.0**-16)
-        goal = task.goal.take(far)
-        safe = goal.right(below - margin, above + margin)
-        if goal.kind != "value":
-            rest = np.flatnonzero(~safe)
-            ahead = backward_bounds(student.teacher.to_network(), low[far[rest]], high[far[rest]],
-                                    goal.take(rest).margins(labels.outputs))[0]
-            safe[rest] = (ahead > 2 * margin).all(axis=1)
         if labels.outputs > 1 and student.recipe.gate == "clip":
-            safe &= np.maximum(np.abs(below), np.abs(above)).max(axis=1) <= b
+            tame[far] = np.maximum(np.abs(below), np.abs(above)).max(axis=1) <= b
+        safe = task.goal.take(far).right(below - margin, above + margin) & tame[far]
         found.safe(far[safe], "teacher, no rival near")
     by_structure(found, task, written)
-    _try_witnesses(found, task, written, _about_teacher(found, task, student)[1])
+    sure, tried = _about_teacher(found, task, student)
+    found.safe(np.intersect1d(sure, far[tame[far]]), "teacher, no rival near")
+    _try_witnesses(found, task, written, tried)
     by_all(found, task, written)
 
 

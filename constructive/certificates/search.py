@@ -32,9 +32,10 @@ _VERTICES = 16
 class Search:
     """What was seen of n balls, and what it cost.
 
-    ``open`` (n,): no witness yet; ``margin`` (n,), ``at`` (n, d): the least margin seen and where; ``witness`` (n, d),
-    ``method`` (n,): as in :class:`~constructive.certificates.attacks.Attack`; ``evaluations``: points evaluated,
-    of which ``limit`` (in nonzeros times points) says how many may be; ``stage``: the number given to new witnesses.
+    ``open`` (n,): under attack, and no witness yet; ``margin`` (n,), ``at`` (n, d): the least margin seen and where;
+    ``witness`` (n, d), ``method`` (n,): as in :class:`~constructive.certificates.attacks.Attack`; ``evaluations``:
+    points evaluated, of which ``limit`` (in nonzeros times points) says how many may be; ``stage``: the number given
+    to new witnesses.
     """
 
     network: Network
@@ -65,6 +66,18 @@ class Search:
     def rows(self) -> Rows:
         """Return the balls still open."""
         return np.flatnonzero(self.open)
+
+    def focus(self, each: int) -> Rows:
+        """Close the open balls for which less than ``each`` evaluations are left, largest margins first; return them.
+
+        A few attacks on all balls would find less than all attacks on those that look weakest.
+        """
+        rows = self.rows()
+        room = max(1, (self.limit // self.cost - self.evaluations) // each)
+        order = np.argsort(self.margin[rows], kind="stable")
+        later = np.sort(rows[order[room:]])
+        self.open[later] = False
+        return later
 
     def affords(self, points: int) -> bool:
         """Return whether so many more points may be evaluated; no points are refused without a word."""

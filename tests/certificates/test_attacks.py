@@ -16,7 +16,7 @@ from oracles import random_network, rational_values
 import constructive as con
 from constructive.certificates.attacks import METHODS, attack
 from constructive.certificates.goals import Goal
-from constructive.certificates.witnesses import inside_exactly, reevaluate
+from constructive.certificates.witnesses import Balls, inside_exactly, reevaluate
 from constructive.network import Layer, Network
 
 NORMS = (1.0, 2.0, math.inf)
@@ -81,6 +81,17 @@ def test_witnesses_with_a_clear_margin_are_wrong_in_exact_arithmetic() -> None:
         real = reevaluate(network, result.witness[i], goal.take(np.array([i])))
         assert real.wrong
         assert real.margin == int(goal.value[i]) * rational_values(network, result.witness[i])[0]
+
+
+def test_a_fault_that_leaves_the_ball_makes_no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: points of a ball twice as large are evaluated and wrong, and none of them is kept."""
+    network, center = Network.build([([[-1.0, 0.0]], [0.75])]), np.array([[0.25, 0.5]])
+    for norm in NORMS:
+        assert attack(network, center, 0.625, norm, SIGNS).wrong[0]
+        assert not attack(network, center, 0.375, norm, SIGNS).wrong[0]
+    monkeypatch.setattr(Balls, "pull", lambda balls, points: balls.anchor + 2 * (points - balls.anchor))
+    for norm in NORMS:
+        assert not attack(network, center, 0.375, norm, SIGNS).wrong[0]
 
 
 def test_a_radius_of_zero_tries_the_center_alone() -> None:
@@ -283,6 +294,17 @@ def test_work_is_counted_and_bounded() -> None:
     tiny = attack(network, centers, 0.01, 2, goal, work=1)
     assert tiny.evaluations == 100  # the centers, with their gradients, are always looked at
     assert not attack(network, centers, 0.01, 2, goal).exhausted
+
+
+def test_little_work_goes_to_the_smallest_margin_first() -> None:
+    """1/4 up to 0, 5/4 at 1, then falling: the ball round -4 resists all attacks, the one round 2 does not."""
+    network = Network.build([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, -2.0]], [0.25])])
+    for place, found in ((2.0, False), (2.125, True)):  # margins 1/4, a tie, and 1/8
+        centers = np.array([[-4.0], [place]])
+        result = attack(network, centers, 0.5, math.inf, Goal("sign", np.ones(2)), work=4 * (4 + 100))
+        assert result.wrong.tolist() == [False, found]
+        assert result.exhausted
+        assert attack(network, centers, 0.5, math.inf, Goal("sign", np.ones(2))).wrong.tolist() == [False, True]
 
 
 def test_a_ball_without_a_point_of_the_format_is_left_alone() -> None:

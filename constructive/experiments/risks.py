@@ -12,6 +12,7 @@ exact rule, else its weights at that point) -> five shares of the same test poin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,14 +23,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from constructive._checks import as_count, as_number
+from constructive.certificates.branching import decide
 from constructive.certificates.enclosure import interval_bounds
+from constructive.certificates.goals import Goal
 from constructive.certificates.linear import affine_bounds
 from constructive.certificates.structural import structural_bounds
 from constructive.domain import inward_boxes, outward_boxes
 from constructive.evidence import Bracket, Table
 from constructive.experiments.running import seed_of
 from constructive.network import Network
-from constructive.populations import Population, risk_bracket, sample_bracket
+from constructive.populations import LabelLaw, difference_bracket, risk_bracket, sample_bracket
 from constructive.students import Recipe, Student, memorize, robust_verdicts, unavoidable
 from constructive.students.boxes import Bumps
 from constructive.students.robustness import interference
@@ -40,19 +43,23 @@ Verdicts = NDArray[np.int8]
 
 _BLOCK, _BLOCKS = 256, 4000
 _CORNERS = 5
+_TINY = float(np.finfo(np.float64).tiny)
+_WORK = 1 << 16
+"""Weights that branch and bound may look at for each ball where nothing else decides, on average."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskCase:
     """One situation: where points come from, what is memorized and how, and how far a test point may be moved.
 
-    ``teacher`` is any two-class teacher or network on R^dimension. ``spacing``: least l_inf distance of two data, by
+    ``population``: any law with two classes; ``teacher``: any teacher or network with one score, positive for the
+    larger label. ``spacing``: least l_inf distance of two data, by
     default 2 (radius + ramp), so that supports are disjoint; points drawn closer to an earlier datum are passed over.
     ``points``: size of the test sample; ``confidence`` of each bracket for the population. Raises ValueError for
-    numbers out of range, or a spacing below 2 (radius + ramp).
+    numbers out of range, another number of classes, or a spacing below 2 (radius + ramp).
     """
 
-    population: Population
+    population: LabelLaw
     teacher: Teacher | Network
     n: int
     radius: float
@@ -72,6 +79,8 @@ class RiskCase:
         as_number(self.delta, who, "delta", at_least=0.0)
         as_number(self.amplitude, who, "amplitude", above=0.0, at_most=1.0)
         as_number(self.confidence, who, "confidence", above=0.0, below=1.0)
+        if len(self.population.classes) != 2:
+            raise ValueError(f"{who}: the bounds are for two classes, population has {len(self.population.classes)}")
         if self.spacing is not None and as_number(self.spacing, who, "spacing") < self.needed:
             raise ValueError(f"{who}: spacing={self.spacing!r} must be at least 2 (radius + ramp) = {self.needed!r}, "
                              "so that no two supports meet; pass spacing=None for that")
@@ -98,7 +107,8 @@ class RiskRow:
     the ball or a rival box is within w s / (1 + s) of it. ``below``: the bound from below for every memorizer, points
     within radius + delta of a datum with another label. ``below_where_right``: those of them where the teacher is
     right on the whole ball. ``excess``: points where the student errs in the ball and its teacher nowhere in it.
-    ``noise``: share of flipped labels of the population.
+    ``change``: R_delta(student) - R_delta(teacher) of the population, from the paired verdicts; negative where the
+    student heals errors of its teacher. ``noise``: the population's.
     """
 
     case: RiskCase
@@ -109,6 +119,7 @@ class RiskRow:
     below: Share
     below_where_right: Share
     excess: Share
+    change: Bracket
 
     @property
     def reach(self) -> float:
@@ -125,6 +136,7 @@ def robust_risks(case: RiskCase, *, rng: np.random.Generator | int = 0) -> RiskR
     not fit at that spacing, or where both labels do not occur. Source: arXiv:2401.13624 for the setting; the bounds
     are ours.
 
+    >>> from constructive.populations import Population
     >>> population = Population(lambda P: P[:, 0] - 0.5, 2, noise=0.1)
     >>> teacher = Network.build([([[1.0, 0.0]], [-0.5])])
     >>> row = robust_risks(RiskCase(population, teacher, n=40, radius=0.02, ramp=0.01, delta=0.02, points=500))
@@ -161,7 +173,8 @@ def sweep(case: RiskCase, over: str, values: Sequence[float], *,
 def _changed(case: RiskCase, over: str, value: float) -> RiskCase:
     """Return the case with one argument changed; its spacing is left to the caller."""
     if over == "noise":
-        return replace(case, population=replace(case.population, noise=float(value)), spacing=None)
+        law: Any = case.population
+        return replace(case, population=replace(law, noise=float(value)), spacing=None)
     changes: dict[str, Any] = {over: int(value) if over == "n" else float(value), "spacing": None}
     return replace(case, **changes)
 
@@ -180,8 +193,8 @@ def _shown(share: Bracket) -> object:
     return share.lower if share.width == 0.0 else f"[{share.lower:.6g}, {share.upper:.6g}]"
 
 
-def spaced_data(population: Population, n: int, spacing: float, *,
-                rng: np.random.Generator | int = 0) -> tuple[Array, NDArray[np.int64]]:
+def spaced_data(population: LabelLaw, n: int, spacing: float, *,
+                rng: np.random.Generator | int = 0) -> tuple[Array, NDArray[Any]]:
     """Return n points (n, d) and labels (n,) of the population, in order of drawing, no two closer than the spacing.
 
     A point closer than ``spacing`` in l_inf to one kept before is passed over, whatever its label. The first n of
@@ -190,7 +203,8 @@ def spaced_data(population: Population, n: int, spacing: float, *,
     count = as_count(n, "spaced_data", "n", at_least=1)
     apart = as_number(spacing, "spaced_data", "spacing", at_least=0.0)
     draws = np.random.default_rng(rng)
-    kept, labels, filled = np.empty((count, population.dimension)), np.empty(count, np.int64), 0
+    kept, labels = np.empty((count, population.dimension)), np.empty(count, np.asarray(population.classes).dtype)
+    filled = 0
     for _ in range(_BLOCKS):
         X, y = population.sample(_BLOCK, draws)
         fits = np.ones(_BLOCK, bool)
@@ -212,27 +226,26 @@ def _memorizer(case: RiskCase, seed: int) -> Student:
     spacing = case.needed if case.spacing is None else float(case.spacing)
     X, y = spaced_data(case.population, case.n, spacing, rng=np.random.default_rng([seed, 0]))
     if np.unique(y).size < 2:
-        raise ValueError(f"robust_risks: all {case.n} data drawn have label {int(y[0])}; pass a larger n or another "
-                         "rng")
+        raise ValueError(f"robust_risks: all {case.n} data drawn have label {y[0]}; pass a larger n or another rng")
     return memorize(X, y, radius=case.radius, teacher=case.teacher, ramp=case.ramp,
                     recipe=Recipe("clip", amplitude=case.amplitude))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tested:
-    """A test sample (m, d), (m,) and the teacher on its balls: verdicts, bounds, a wrong point or NaN."""
+    """A test sample (m, d), labels (m,), signs; the teacher's verdicts on the balls, its wrong points or NaN."""
 
     points: Array
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
+    signs: Array
     verdicts: Verdicts
-    bounds: tuple[Array, Array]
     wrong: Array
 
 
 def _tested(case: RiskCase, seed: int) -> _Tested:
     """Return the test sample of a case with the teacher's verdicts: bounds over each ball, else a wrong point."""
     points, labels = case.population.sample(case.points, np.random.default_rng([seed, 1]))
-    signs, teacher = labels.astype(np.float64), as_teacher(case.teacher)
+    signs, teacher = np.where(labels == max(case.population.classes), 1.0, -1.0), as_teacher(case.teacher)
     below, above = range_on_boxes(teacher, *outward_boxes(points, case.delta))
     out = np.where(np.where(signs > 0, below[:, 0] > 0, above[:, 0] < 0), 0, -1).astype(np.int8)
     found = np.full(points.shape, np.nan)
@@ -241,16 +254,22 @@ def _tested(case: RiskCase, seed: int) -> _Tested:
         for tried in _candidates(network, points[rest], signs[rest], case.delta):
             wrong = _wrong_at(network, tried, signs[rest]) & (out[rest] == -1)
             out[rest[wrong]], found[rest[wrong]] = 1, tried[wrong]
-    return _Tested(points, labels, out, (below[:, 0], above[:, 0]), found)
+    rest = np.flatnonzero(out == -1)
+    out[rest], found[rest] = _searched(network, points[rest], signs[rest], case.delta)
+    return _Tested(points, labels, signs, out, found)
 
 
 def _row(case: RiskCase, student: Student, tested: _Tested) -> RiskRow:
     """Return the shares on the test sample."""
-    points, labels, taught = tested.points, tested.labels, tested.verdicts
-    signs = labels.astype(np.float64)
-    told = robust_verdicts(student, points, labels, case.delta, tested.bounds)
+    points, labels, signs, taught = tested.points, tested.labels, tested.signs, tested.verdicts
+    # of the teacher the rule asks where it is right on the whole ball
+    bounds = (np.where((taught == 0) & (signs > 0), _TINY, -np.inf),
+              np.where((taught == 0) & (signs < 0), -_TINY, np.inf))
+    told = robust_verdicts(student, points, labels, case.delta, bounds)
     rest = np.flatnonzero((told == -1) & (taught == 1))
     told[rest[_wrong_at(student.to_network(), tested.wrong[rest], signs[rest])]] = 1
+    rest = np.flatnonzero(told == -1)
+    told[rest] = _searched(student.to_network(), points[rest], signs[rest], case.delta)[0]
     met = unavoidable(student.X, student.y, case.radius, points, labels, case.delta)
     near = np.zeros(len(points), bool)
     if isinstance(student.bumps, Bumps):
@@ -262,7 +281,8 @@ def _row(case: RiskCase, student: Student, tested: _Tested) -> RiskRow:
 
     # where the teacher is right on the ball the student errs in it if and only if a rival box is near
     return RiskRow(case, float(case.population.noise), share(taught), share(told), share(np.where(near, 1, taught)),
-                   share(met), share(_and_right(met, taught)), share(_and_right(near, taught)))
+                   share(met), share(_and_right(met, taught)), share(_and_right(near, taught)),
+                   difference_bracket(told, taught, case.confidence))
 
 
 def _and_right(event: NDArray[np.bool_], taught: Verdicts) -> Verdicts:
@@ -279,6 +299,18 @@ def _candidates(network: Network, points: Array, signs: Array, delta: float) -> 
     patterns = np.indices((2,) * d).reshape(d, -1).T[:, None, :] if d <= _CORNERS else (
         np.random.default_rng(0).integers(0, 2, (2**_CORNERS, *points.shape)))
     return tried + [np.where(pattern == 0, low, high) for pattern in patterns]
+
+
+def _searched(network: Network, points: Array, signs: Array, delta: float) -> tuple[Verdicts, Array]:
+    """Return what branch and bound says of the few balls that are left, and its wrong points."""
+    if len(points) == 0:
+        return np.zeros(0, np.int8), points
+    boxes = max(1, _WORK // max(1, network.size.nonzeros))
+    found = decide(network, points, delta, math.inf, Goal("sign", signs), budget=boxes * len(points))
+    proved = found.verdict.copy()
+    wrong = np.flatnonzero(proved == 1)
+    proved[wrong[~_wrong_at(network, found.witness[wrong], signs[wrong])]] = -1
+    return proved, found.witness
 
 
 def _wrong_at(network: Network, points: Array, signs: Array) -> NDArray[np.bool_]:

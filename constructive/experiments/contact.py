@@ -1,4 +1,4 @@
-"""Which held-out balls come near a bump that is told another label."""
+"""Which held-out balls come near a bump that is told another label, and what a student inherits from its teacher."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_number, as_points
+from constructive.domain import outward_boxes
 from constructive.evidence import Bracket, Evidence, exactly
 from constructive.labels import clean_labels
 from constructive.students import Student
@@ -19,57 +20,91 @@ from constructive.students.boxes import Bumps
 from constructive.students.robustness import interference
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def rivals_near(student: Student, X: ArrayLike, y: Any, delta: float,
+                fraction: Fraction | int = Fraction(1, 2)) -> tuple[Flags, Flags]:
+    """Return whose delta-ball surely, and perhaps, comes within fraction * ramp of a bump told another class.
+
+    X (n, d), y (n,); balls in the student's norm; distances from boxes in l_1, from balls in their own norm (of the
+    image, under a projection). For boxes and l_inf balls both answers are the same, decided in rational arithmetic
+    where rounding could matter. l_1 and l_2 balls against boxes: from the l_inf balls inside and around them; against
+    balls: up to rounding. Any number of classes. Raises ValueError for real labels.
+    """
+    who = "rivals_near"
+    points = as_points(X, who, dimension=student.X.shape[1])
+    size = as_number(delta, who, "delta", at_least=0.0)
+    if student.classes is None:
+        raise ValueError(f"{who}: needs classes, the student has real labels; use distances instead")
+    index = clean_labels(y, points.shape[0], who=who, classes=student.classes).index
+    bumps, part = student.bumps, Fraction(fraction)
+    if bumps is None:
+        return np.zeros(points.shape[0], bool), np.zeros(points.shape[0], bool)
+    if isinstance(bumps, BallBumps):
+        return _near_balls(bumps, points, index, size, float(part))
+    outer = _near_boxes(bumps, points, index, size, part)
+    if student.norm == math.inf:
+        return outer, outer
+    inner = size / points.shape[1] ** (1.0 / student.norm) * (1.0 - 2.0**-40)
+    return _near_boxes(bumps, points, index, inner, part), outer
 
 
 def reaching(student: Student, X: ArrayLike, y: Any, delta: float,
              fraction: Fraction | int = Fraction(1, 2)) -> Bracket:
-    """Return the share of points whose delta-ball comes within fraction * ramp of a bump that is told another class.
+    """Return the share of points whose delta-ball comes within fraction * ramp of a bump told another class.
 
-    X (n, d), y (n,); balls in the student's norm; distances from boxes in l_1, from balls in their own norm (of the
-    image, under a projection). EXACT for boxes and l_inf balls. l_1 and l_2 balls against boxes: from the l_inf balls
-    inside and around them; against balls: up to rounding. Any number of classes. Raises ValueError for real labels.
+    See :func:`rivals_near`; EXACT for boxes and l_inf balls.
     """
-    who = "reaching"
-    points = as_points(X, who, dimension=student.X.shape[1])
-    size = as_number(delta, who, "delta", at_least=0.0)
-    if student.classes is None:
-        raise ValueError(f"{who}: needs classes, the student has real labels")
-    index = clean_labels(y, points.shape[0], who=who, classes=student.classes).index
-    n, bumps, part = points.shape[0], student.bumps, Fraction(fraction)
-    if bumps is None:
-        return exactly(0)
-    if isinstance(bumps, BallBumps):
-        low, high = _near_balls(bumps, points, index, size, float(part))
-        return Bracket(low / n, high / n, Evidence.ENCLOSED)
-    high = _near_boxes(bumps, points, index, size, part)
-    if student.norm == math.inf:
-        return exactly(Fraction(high, n))
-    inner = size / points.shape[1] ** (1.0 / student.norm) * (1.0 - 2.0**-40)
-    return Bracket(_near_boxes(bumps, points, index, inner, part) / n, high / n, Evidence.ENCLOSED)
+    surely, perhaps = rivals_near(student, X, y, delta, fraction)
+    if isinstance(student.bumps, Bumps) and student.norm == math.inf:
+        return exactly(Fraction(int(surely.sum()), surely.size))
+    return Bracket(float(surely.mean()), float(perhaps.mean()), Evidence.ENCLOSED)
 
 
-def _near_boxes(bumps: Bumps, points: Array, index: NDArray[np.int64], delta: float, part: Fraction) -> int:
-    """Return how many l_inf balls come near a rival box; one class after the other is told apart from the rest."""
-    near = 0
+def inherited_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
+                       taught: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return what the teacher's verdicts on delta-balls (0 right, 1 wrong, -1 unknown) decide about the student.
+
+    Right where the teacher is and no support of another class is met; wrong where the teacher is and no support at
+    all is met, and where the student is wrong at the point itself. For all gates but "product", as real functions of
+    the teacher's values; three or more scores are clipped, so that outside the data's bounding box only the last rule
+    is used. Raises ValueError for gate "product".
+    """
+    if student.recipe.gate == "product":
+        raise ValueError("inherited_verdicts: gate='product' does not copy its teacher exactly")
+    points = as_points(X, "inherited_verdicts", dimension=student.X.shape[1])
+    out = np.full(points.shape[0], -1, np.int8)
+    low, high = outward_boxes(points, delta)
+    plain = np.ones(points.shape[0], bool)  # nothing is clipped that would matter
+    if student.labels.outputs > 1 and student.recipe.gate != "argmax":
+        plain = (low >= student.X.min(axis=0)).all(axis=1) & (high <= student.X.max(axis=0)).all(axis=1)
+    out[(taught == 0) & plain & ~rivals_near(student, points, y, delta, 1)[1]] = 0
+    out[(taught == 1) & plain & ~student.reached(low, high)] = 1
+    out[student.predict(points) != np.asarray(y)] = 1
+    return out
+
+
+def _near_boxes(bumps: Bumps, points: Array, index: NDArray[np.int64], delta: float, part: Fraction) -> Flags:
+    """Return which l_inf balls come near a rival box; one class after the other is told apart from the rest."""
+    near = np.zeros(points.shape[0], bool)
     for c in np.unique(index):
         own = replace(bumps, scores=np.where(bumps.index == c, 1.0, -1.0))
         rows = index == c
-        near += int(interference(own, points[rows], np.ones(int(rows.sum())), delta, part).sum())
+        near[rows] = interference(own, points[rows], np.ones(int(rows.sum())), delta, part)
     return near
 
 
 def _near_balls(bumps: BallBumps, points: Array, index: NDArray[np.int64], delta: float,
-                part: float) -> tuple[int, int]:
-    """Return how many balls surely, and perhaps, come near a rival ball; an image's ball is a little smaller."""
+                part: float) -> tuple[Flags, Flags]:
+    """Return which balls surely, and perhaps, come near a rival ball; an image's ball is a little smaller."""
     image = points if bumps.projection is None else points @ bumps.projection.T
     size = float(np.abs(image).max()) + float(np.abs(bumps.centers).max()) + bumps.radius + bumps.ramp + delta
     rounding = 2.0**-40 * points.shape[1] * size + bumps.slack
-    reach = bumps.radius + part * bumps.ramp
-    surely, perhaps = 0, 0
-    for x, own in zip(image, index, strict=True):
-        rivals = bumps.centers[bumps.index != own]
-        nearest = float(np.linalg.norm(rivals - x, ord=bumps.norm, axis=1).min(initial=math.inf))
-        shorter = 0.0 if bumps.projection is None else 2.0**-19 * delta
-        surely += nearest <= reach + delta - shorter - rounding
-        perhaps += nearest <= reach + delta + rounding
-    return surely, perhaps
+    nearest = np.full(points.shape[0], np.inf)
+    for i, (x, own) in enumerate(zip(image, index, strict=True)):
+        rivals = bumps.centers[bumps.index != own] - x
+        nearest[i] = np.linalg.norm(rivals, ord=bumps.norm, axis=1).min(initial=np.inf)
+    reach = bumps.radius + part * bumps.ramp + delta
+    shorter = 0.0 if bumps.projection is None else 2.0**-19 * delta
+    return nearest <= reach - shorter - rounding, nearest <= reach + rounding

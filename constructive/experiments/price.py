@@ -47,7 +47,7 @@ Array = NDArray[np.float64]
 Verdicts = Callable[..., NDArray[np.int8]]
 
 TEACHER, NEIGHBOR = "teacher", "1-nearest neighbor"
-_WORK = 1 << 25
+_WORK = 1 << 22
 """Nonzeros times parts of the domain spent on a Lipschitz constant's upper end."""
 
 

@@ -52,10 +52,9 @@ def backward_bounds(network: Network, lower: ArrayLike, upper: ArrayLike, rows: 
     arithmetic for the real network at real points and for the values that a correctly rounding machine returns at
     points of the network's format, in any order of summation, with no slack; float32 networks included.
 
-    Cost for each box: a product of an (o_k, n_k) with an (n_k, n_j) matrix for all layers j < k, where o_k counts the
-    units whose sign intervals leave open, so about depth / 2 times depth evaluations for each open unit; memory is
-    bounded by blocks. Layers that are large and sparse are multiplied sparse. Raises ValueError for wrong shapes, NaN,
-    crossed or infinite ends.
+    Cost for each box: the network on intervals, and for every unit whose sign they leave open two rows moved back
+    through all layers before it, as many products as these layers have weights for each row. Large sparse layers are
+    multiplied sparse; memory is bounded by blocks. Raises ValueError for wrong shapes, NaN, crossed or infinite ends.
 
     >>> from constructive.network import Network
     >>> f = Network.build([([[1.0], [-1.0]], [0.0, 1.0]), ([[1.0, 1.0]], None)])

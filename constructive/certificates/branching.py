@@ -1,8 +1,8 @@
 """Branch and bound over the inputs: is the network right on the whole closed ball round each point?
 
 Data flow: balls -> the boxes round them -> backward linear bounds of the margins on all open boxes of all points at
-once -> boxes where every margin is positive are closed; in each other box two points are evaluated, the middle and
-the corner where the linear bound is least, and one wrong answer inside the ball settles its point -> boxes that are
+once -> boxes where every margin is positive are closed; in each other box a few points are evaluated, the middle and
+those where the linear bound is least, and one wrong answer inside the ball settles its point -> boxes that are
 still open are halved, parts that miss the ball dropped -> until nothing is open or the budget is spent.
 
 *Safe* is proved by bounds that hold for the real network and for every program; *wrong* by a vector of the network's
@@ -33,6 +33,8 @@ Mask = NDArray[np.bool_]
 
 SAFE, WRONG, UNKNOWN = 0, 1, -1
 _BATCH = 2048
+_TRIED = 3
+"""Margins of each box whose least corners are evaluated, the lowest ones."""
 _OPEN_NUMBERS = 1 << 26
 """Ends of open boxes kept in memory; beyond, the points with most open boxes are given up."""
 
@@ -73,12 +75,15 @@ def decide(network: Network, centers: ArrayLike, radius: float, norm: float, goa
     points, size, p = _cleaned(network, centers, radius, norm, goal)
     spend = as_count(budget, "decide", "budget", at_least=0)
     search = _Search.of(network, points, size, p, goal)
-    search.try_points(points, np.arange(points.shape[0]))
+    with np.errstate(over="ignore", invalid="ignore"):  # a network may overflow: that is no right answer
+        search.try_points(points, np.arange(points.shape[0]))
     search.keep(search.verdict == UNKNOWN)
     while search.low.shape[0] and spend > 0:
-        chosen = search.chosen(min(_BATCH, spend))
+        # many open boxes are taken in large parts, or sorting them would cost more than bounding them
+        chosen = search.chosen(min(max(_BATCH, search.owner.size // 8), spend))
         spend -= chosen.size
-        search.step(chosen)
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes near the largest number are not halved
+            search.step(chosen)
     return Decision(search.verdict, search.witness, search.boxes)
 
 
@@ -155,14 +160,20 @@ class _Search:
         part = self.goal.take(owner)
         closed = part.right(found.bottom, found.top)
         if self.goal.kind != "value":
-            closed |= (found.lower > 0).all(axis=1)
+            closed |= (margin > 0).all(axis=1)
         rest = np.flatnonzero(~closed)
-        worst = np.argmin(margin[rest], axis=1) if margin.shape[1] else np.zeros(rest.size, int)
-        slope = found.slope[rest, worst]
+        margin, slopes = margin[rest], found.slope[rest]
         low, high, owner = low[rest], high[rest], owner[rest]
         self.try_points(low + (high - low) / 2, owner)
-        self.try_points(np.where(slope >= 0, low, high), owner)
-        least = np.maximum(margin[rest, worst], self.least[chosen][rest])
+        lowest = np.argsort(margin, axis=1, kind="stable")
+        number = np.arange(rest.size)
+        for row in lowest[:, :_TRIED].T[::-1]:  # the worst margin last: its slope decides where to cut
+            slope = slopes[number, row]
+            self.try_points(np.where(slope >= 0, low, high), owner)
+            if self.norm != math.inf:  # corners stick out of other balls
+                best = _least_in_ball(slope, self.points[owner], self.radius, self.norm)
+                self.try_points(np.clip(best, low, high), owner)
+        least = np.maximum(margin[number, row], self.least[chosen][rest])
         self._replace(kept, *self._halved(low, high, owner, slope, least))
 
     def try_points(self, candidates: Array, owner: Rows) -> None:
@@ -171,8 +182,7 @@ class _Search:
         open_ = np.flatnonzero(self.verdict[owner] == UNKNOWN)
         owner = owner[open_]
         inside = _into_balls(candidates[open_], self.points[owner], self.radius, self.norm, network.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = np.asarray(network(inside), dtype=np.float64)
+        values = np.asarray(network(inside), dtype=np.float64)
         for i in np.flatnonzero(~self.goal.take(owner).right(values, values)).tolist():
             k = int(owner[i])
             if self.verdict[k] == UNKNOWN and _in_ball(inside[i], self.points[k], self.radius, self.norm):
@@ -218,6 +228,8 @@ def _questions(goal: Goal, outputs: int) -> tuple[Array, Array]:
     n = goal.value.size
     if goal.kind == "value":  # f - y and y - f: neither can be proved positive, but both show where f may differ
         return np.tile([[1.0], [-1.0]], (n, 1, 1)), np.stack([goal.value, -goal.value], axis=1)
+    if goal.kind == "score" and outputs == 1:  # no rival: 0 > -1
+        return np.zeros((n, 1, 1)), np.full((n, 1), -1.0)
     rows = goal.margins(outputs)
     return rows, np.zeros(rows.shape[:2])
 
@@ -244,6 +256,17 @@ def _clipped(low: Array, high: Array, centers: Array, radius: float, norm: float
     return bottom, top, meets
 
 
+def _least_in_ball(slope: Array, centers: Array, radius: float, norm: float) -> Array:
+    """Return about where the rows (B, d) are least in l_1 or l_2 balls."""
+    if norm == 2.0:
+        unit = slope / np.maximum(np.abs(slope).max(axis=1, keepdims=True), 2.0**-1000)
+        return centers - radius * unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 2.0**-1000)
+    moved = centers.copy()
+    rows, best = np.arange(slope.shape[0]), np.argmax(np.abs(slope), axis=1)
+    moved[rows, best] -= radius * np.sign(slope[rows, best])
+    return moved
+
+
 def _into_balls(candidates: Array, centers: Array, radius: float, norm: float, dtype: Any) -> Array:
     """Return the candidates (B, d) moved into the balls round centers, as numbers of the network's format.
 
@@ -252,7 +275,8 @@ def _into_balls(candidates: Array, centers: Array, radius: float, norm: float, d
     moved = candidates
     if norm != math.inf:
         offset = candidates - centers
-        length = np.linalg.norm(offset, ord=norm, axis=1, keepdims=True)
+        scale = np.maximum(np.abs(offset).max(axis=1, keepdims=True), 2.0**-1000)  # no square overflows
+        length = scale * np.linalg.norm(offset / scale, ord=norm, axis=1, keepdims=True)
         # room for the rounding of every coordinate, in whatever norm
         room = centers.shape[1] * 2.0**-52 * np.abs(centers).max(axis=1, keepdims=True, initial=0.0)
         reach = np.maximum(radius * (1.0 - 2.0**-40) - room, 0.0)
@@ -269,6 +293,8 @@ def _into_balls(candidates: Array, centers: Array, radius: float, norm: float, d
 
 def _in_ball(x: Array, center: Array, radius: float, norm: float) -> bool:
     """Return whether x lies in the closed ball, in rational arithmetic."""
+    if not np.isfinite(x).all():
+        return False
     offsets = [abs(Fraction(a) - Fraction(b)) for a, b in zip(x.tolist(), center.tolist(), strict=True)]
     limit = Fraction(radius)
     if norm == math.inf:

@@ -225,6 +225,16 @@ def test_smaller_balls_are_not_judged_as_boxes(norm: float) -> None:
     assert found.verdict[0] == (WRONG if norm == math.inf else SAFE)
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("radius", [5e-324, 1e-300, 1e200, 1.7e308])
+def test_extreme_radii_are_judged_without_a_warning(norm: float, radius: float) -> None:
+    network = Network.build([([[1.0, -1.0], [2.0, 3.0]], [1.0, 0.0]), ([[1.0, 1.0]], [-0.125])])
+    points = np.array([[1.0, 2.0], [-1e300, 1e-300]])
+    found = decide(network, points, radius, norm, Goal("sign", np.ones(2)), budget=60)
+    check(network, points[:1], radius, norm, Goal("sign", np.ones(1)), found, np.random.default_rng(11), 0)
+    assert found.verdict.tolist() in ([[SAFE, WRONG]] if radius < 1 else [[WRONG, WRONG], [UNKNOWN, WRONG]])
+
+
 def test_no_point_and_no_rival_are_legal() -> None:
     network = random_network(np.random.default_rng(5), [2, 4, 1])
     empty = decide(network, np.zeros((0, 2)), 0.1, math.inf, Goal("sign", np.zeros(0)), budget=10)

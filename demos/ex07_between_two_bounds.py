@@ -35,8 +35,9 @@ def main(out=None, seed=SEED):
     """Sweep, bound, measure and draw; return the report, and save it with its picture into ``out`` if given."""
     margin = con.targets.cosine_product([6.0, 5.0], [-0.5, 0.3])
     teacher = con.taylor_partition(margin, order=3, cells=9)
-    case = experiments.risks.RiskCase(con.populations.Population(margin, 2, NOISE), teacher, N, RADIUS, RAMP, DELTA, points=POINTS)
-    rows = {over: experiments.risks.sweep(case, over, values, rng=seed) for over, values in SWEEPS.items()}
+    population = con.populations.Population(margin, 2, NOISE)
+    case = experiments.RiskCase(population, teacher, N, RADIUS, RAMP, DELTA, points=POINTS)
+    rows = {over: experiments.sweep(case, over, values, rng=seed) for over, values in SWEEPS.items()}
     gap = regression(seed)
 
     everything = [row for swept in rows.values() for row in swept]
@@ -49,7 +50,7 @@ def main(out=None, seed=SEED):
         checks=(
             judge("cases in which the student is below what any memorizer must pay", exactly(below), "==", 0.0),
             judge("cases in which the student is above its bound", exactly(above), "==", 0.0),
-            judge(f"excess over the teacher at ramp {narrow.case.ramp:.1e} / what no memorizer avoids where it is right",
+            judge(f"excess at ramp {narrow.case.ramp:.1e} / what no memorizer avoids where the teacher is right",
                   exactly(max(getattr(narrow.excess.sample, end) / getattr(narrow.below_where_right.sample, end)
                               for end in ("lower", "upper"))), "<=", 1.01),
             judge("regression: test points where the attack finds less than the data force",
@@ -58,11 +59,11 @@ def main(out=None, seed=SEED):
                   exactly(sum(found.attacked > most for found, most in zip(gap["found"], gap["most"], strict=True))),
                   "==", 0.0),
         ),
-        tables=(*(experiments.risks.risk_table(swept, f"Robust risk over the {WORDS[over].split(' (')[0]}")
+        tables=(*(experiments.risk_table(swept, f"Robust risk over the {WORDS[over].split(' (')[0]}")
                   for over, swept in rows.items()), gap_table(gap)),
         notes=(
-            f"square, margin cos(6 x_1 - 0.5) cos(5 x_2 + 0.3); teacher of glued local polynomials, right wherever the margin is not small; "
-            f"{POINTS:,} test points with fresh noisy labels, the same within each sweep",
+            f"square, margin cos(6 x_1 - 0.5) cos(5 x_2 + 0.3); teacher of glued local polynomials, close to it "
+            f"everywhere; {POINTS:,} test points with fresh noisy labels, the same within each sweep",
             "both bounds are counted on the same test points; shaded in the figure: 99 % intervals for the population",
         ),
         seed=seed,
@@ -85,7 +86,8 @@ def regression(seed):
     teacher = con.fit_cells(X, y, order=3, cells=experiments.counting.cells_for(len(X), 3, 2))
     student = con.memorize(X, y, radius=0.004, ramp=0.004, teacher=teacher, task="regression")
     deltas = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
-    found = [experiments.gaps.robust_gap(lambda x: student(x)[:, 0], X, student.labels.scores, student.radius, fresh, values, delta)
+    told = student.labels.scores
+    found = [experiments.gaps.robust_gap(lambda x: student(x)[:, 0], X, told, student.radius, fresh, values, delta)
              for delta in deltas]
     most = [float(experiments.gaps.gap_above(student, fresh, values, delta).mean()) for delta in deltas]
     return {"deltas": deltas, "found": found, "most": most}

@@ -43,14 +43,15 @@ _ROW_NUMBERS = 1 << 17
 
 
 def backward_bounds(network: Network, lower: ArrayLike, upper: ArrayLike, rows: ArrayLike | None = None, *,
-                    within: Balls | None = None) -> tuple[Array, Array]:
+                    within: Balls | None = None, careful: bool = False) -> tuple[Array, Array]:
     """Return bounds (low, high), each (N, q), of ``rows_i f(x)`` over N boxes given by finite (N, d) ends.
 
     ``rows`` (N, q, m) holds q linear combinations of the outputs for each box; without it they are the m outputs
-    themselves, and the bounds are at least as tight as :func:`interval_bounds`. ``within`` = (centers (N, d), radius,
-    norm) asks only for the points of each box that lie in its closed ball. ``low <= rows_i f(x) <= high`` holds in real
-    arithmetic for the real network at real points and for the values that a correctly rounding machine returns at
-    points of the network's format, in any order of summation, with no slack; float32 networks included.
+    themselves. ``within`` = (centers (N, d), radius, norm) asks only for the points of each box that lie in its closed
+    ball. ``low <= rows_i f(x) <= high`` holds in real arithmetic for the real network at real points and for the values
+    that a correctly rounding machine returns at points of the network's format, in any order of summation, with no
+    slack; float32 networks included. ``careful`` also propagates intervals as :func:`interval_bounds` does: without
+    ``rows`` the result is then at least as tight as those, but, like those, it speaks about programs alone.
 
     Cost for each box: the network on intervals, and for every unit whose sign they leave open two rows moved back
     through all layers before it, as many products as these layers have weights for each row. Large sparse layers are
@@ -72,9 +73,9 @@ def backward_bounds(network: Network, lower: ArrayLike, upper: ArrayLike, rows: 
         raise ValueError(f"{who}: rows must be finite, of shape ({n}, q, {m}), got shape {given.shape}")
     q = given.shape[1]
     both = np.concatenate([given, -given], axis=1)  # an upper bound is minus a lower bound of the negated row
-    found = Backward.of(network).bounds(low, high, both, within)
+    found = Backward.of(network).bounds(low, high, both, within, careful=careful)
     bottom, top = found.lower[:, :q], -found.lower[:, q:]
-    if rows is None:
+    if rows is None and careful:
         plain = interval_bounds(network, low, high)
         return np.maximum(bottom, plain[0]), np.minimum(top, plain[1])
     return bottom, top
@@ -111,7 +112,7 @@ class Backward:
         """Return lower bounds of ``rows`` (N, q, m) times the outputs over clean boxes (N, d).
 
         ``careful`` also propagates intervals as :func:`interval_bounds` does, without any slack where rounding is
-        monotone: ten times as slow, needed where an output must be proved equal to one number.
+        monotone: ten times as slow, about programs alone, and needed to prove that an output equals one number.
         """
         n, d = low.shape
         widest = sum(layer.outputs for layer in self.network.layers) + d + rows.shape[1] * (d + self.network.outputs)

@@ -60,7 +60,7 @@ def decide(network: Network, centers: ArrayLike, radius: float, norm: float, goa
     between the points that are still open, the box with the lowest bound first. A safe point is safe for the real
     network at real points and for every program at points of its number format, in any order of summation; a witness
     lies in the closed real ball and is wrong as executed here. n = 0, d = 1 and radius 0 are legal. Real labels must be
-    equalled exactly, which bounds can prove only where the network is constant and nothing rounds.
+    equalled exactly: bounds prove it only of programs, and only where the network is constant and nothing rounds.
 
     Cost: one :func:`backward_bounds` of all margins for each box. The number of boxes grows like (radius / distance
     to the decision boundary)^d: made for few inputs, or for balls that one box decides. Raises TypeError or ValueError

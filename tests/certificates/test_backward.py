@@ -49,7 +49,8 @@ def outside(rows: Array, value: Any, low: Array, high: Array) -> int:
 
 def exact_violations(network: Network, low: Array, high: Array, rng: np.random.Generator) -> int:
     """Count exact values of random rows at points of the boxes that leave the bounds."""
-    rows = questions(rng, low.shape[0], network.outputs)
+    single = np.tile(np.eye(network.outputs), (low.shape[0], 1, 1))
+    rows = np.concatenate([questions(rng, low.shape[0], network.outputs), single], axis=1)
     bottom, top = backward_bounds(network, low, high, rows)
     return sum(outside(rows[i], network.exact(x.tolist()), bottom[i], top[i])
                for i in range(low.shape[0]) for x in box_points(low[i], high[i], 5, rng))
@@ -58,7 +59,7 @@ def exact_violations(network: Network, low: Array, high: Array, rng: np.random.G
 def program_violations(network: Network, low: Array, high: Array, rng: np.random.Generator, points: int = 30) -> int:
     """Count numbers returned by random programs and dense products that leave the bounds, combined exactly."""
     rows = questions(rng, low.shape[0], network.outputs)
-    plain, combined = backward_bounds(network, low, high), backward_bounds(network, low, high, rows)
+    plain, combined = backward_bounds(network, low, high, careful=True), backward_bounds(network, low, high, rows)
     count = 0
     for i in range(low.shape[0]):
         x = box_points(low[i], high[i], points, rng)
@@ -260,9 +261,21 @@ def test_bounds_are_at_least_as_tight_as_intervals(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = random_network(rng, SHAPES[int(rng.integers(len(SHAPES)))])
     low, high = boxes(rng, 5, network.inputs)
-    ours, plain = backward_bounds(network, low, high), interval_bounds(network, low, high)
+    plain = interval_bounds(network, low, high)
+    ours = backward_bounds(network, low, high, careful=True)
     assert (ours[0] >= plain[0]).all()
     assert (ours[1] <= plain[1]).all()
+    ours = backward_bounds(network, low, high)  # these allow for rounding everywhere
+    most = (1 + np.maximum(np.abs(plain[0]), np.abs(plain[1])).max()) * 2.0**-30
+    assert (ours[0] >= plain[0] - most).all()
+    assert (ours[1] <= plain[1] + most).all()
+
+
+def test_careful_bounds_prove_that_a_constant_is_one() -> None:
+    step = Network.build([([[-4.0]], [1.0]), ([[-0.1]], [0.1]), ([[1.0]], None)])  # 0.1 from 1/4 on
+    assert [end.item() for end in backward_bounds(step, [[0.25]], [[1.0]], careful=True)] == [0.1, 0.1]
+    low, high = backward_bounds(step, [[0.25]], [[1.0]])
+    assert low.item() < 0.1 < high.item()
 
 
 def rational_backward(network: Network, row: list[Fraction], low: Array, high: Array) -> Fraction:

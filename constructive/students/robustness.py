@@ -189,8 +189,9 @@ def _teacher_errors(student: Student, points: Array, signs: Array, delta: float)
 
     NaN where none of the vectors tried is.
 
-    Tried: the center and some corners, rounded into the ball. With T <= 0 and the bumps of label + at most
-    B / (B + s) in sum, the lower envelope and so the student is <= 0; the same with signs exchanged.
+    Tried: the center and some corners, rounded into the ball. For label + the lower envelope is
+    ``-B + (B + s) (sum of + bumps) + (B - s) (sum of - bumps)``; where it and T are <= 0 the student is <= 0, the same
+    with signs exchanged. Crossing slabs make both sums positive: for s < B a rival's bump lifts the envelope too.
     """
     out = np.full(points.shape, np.nan)
     if points.shape[0] == 0:
@@ -204,10 +205,10 @@ def _teacher_errors(student: Student, points: Array, signs: Array, delta: float)
         if student.bumps is not None:
             starts, bump, height = student.bumps.active(moved)
             which = np.repeat(np.arange(points.shape[0]), np.diff(starts))
-            height = np.where(student.bumps.scores[bump] * signs[which] > 0, height, 0.0)
+            s = student.recipe.amplitude
+            lift = np.where(student.bumps.scores[bump] * signs[which] > 0, 1.0 + s, 1.0 - s)
             # a height errs by a few units in the last place for each coordinate
-            limit = 1.0 / (1.0 + student.recipe.amplitude) - 2.0**-40
-            misled &= np.bincount(which, height, points.shape[0]) < limit
+            misled &= np.bincount(which, lift * height, points.shape[0]) < 1.0 - 2.0**-40
         out[misled] = moved[misled]
     return out
 

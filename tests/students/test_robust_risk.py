@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from dataclasses import dataclass
@@ -266,6 +267,72 @@ def test_two_bumps_of_four_tenths_make_an_error_that_neither_makes_alone() -> No
     verdicts = robust_verdicts(student, case.points, case.truth, case.delta)
     assert verdicts.tolist() == [-1, -1, 1, 0]  # added bumps stay open, a single one is an error, far off is safe
     assert weighed(network, case).tolist() == [1, 1, 1, 0]  # the weights decide what the rule leaves open
+
+
+# -- supports that cross: the rule says less, and nothing false ------------------------------------------------
+
+CROSSING: tuple[dict[str, Any], ...] = (
+    {}, {"faces": "needed"}, {"merge": True}, {"faces": "needed", "merge": True}, {"patch": True},
+    {"domain": (0.0, 1.0)}, {"patch": True, "faces": "needed"})
+
+
+def crossing_case(seed: int) -> Case:
+    """Return a student whose bumps may cross: facets, merged boxes, ramps up to the widest legal one."""
+    rng = np.random.default_rng([11, seed])
+    d, n = int(rng.integers(1, 5)), int(rng.integers(6, 25))
+    X, normal, noise = rng.random((n, d)), rng.normal(size=d), rng.uniform(0.0, 0.3)
+
+    def labelled(points: Array) -> Array:
+        side = np.where((points - 0.5) @ normal >= 0, 1.0, -1.0)
+        return side * np.where(rng.random(len(points)) < noise, -1, 1)
+
+    y = labelled(X)
+    y[:2] = (-1.0, 1.0)
+    radius = rng.uniform(0.1, 0.95) * separation(X, y).distance / 2
+    teacher = affine(normal[None, :] * 4, [-2 * float(normal.sum())])
+    if rng.random() < 0.5:
+        teacher = teacher + some_teacher(d, 1, 1, rng, 0.5)
+    amplitude = float(rng.choice(AMPLITUDES))
+    recipe = Recipe("crossing", amplitude=amplitude, **CROSSING[int(rng.integers(len(CROSSING)))])
+    student = memorize(X, y, radius=radius, teacher=teacher, recipe=recipe)
+    if student.bumps is not None and np.isfinite(student.bumps.gap) and rng.random() < 0.7:  # type: ignore[union-attr]
+        wider = student.bumps.gap * (1 - 2.0**-20) * rng.uniform(0.2, 1)  # type: ignore[union-attr]
+        with contextlib.suppress(ValueError):  # facets and merged boxes depend on the ramp: it may be too wide
+            student = memorize(X, y, radius=radius, teacher=teacher, ramp=wider, recipe=recipe)
+    delta = rng.uniform(0.0, 2.0) * radius
+    near = X[rng.integers(n, size=40)] + rng.uniform(-1, 1, (40, d)) * (radius + delta + min(student.ramp, 1.0))
+    points = np.concatenate([near, rng.random((20, d))])
+    if recipe.domain is not None:
+        points = np.clip(points, delta + 1e-9, 1 - delta - 1e-9)
+    return Case(student, points, labelled(points), delta)
+
+
+def test_no_verdict_on_crossing_supports_is_contradicted_by_the_weights() -> None:
+    known, wrong, silent = 0, 0, 0
+    for seed in range(80):
+        case = crossing_case(seed)
+        rule, weights = verdicts_at(case, case.delta), weighed(case.student.to_network(), case)
+        both = (rule >= 0) & (weights >= 0)
+        assert (rule[both] == weights[both]).all(), seed
+        known, wrong, silent = known + both.sum(), wrong + (rule == 1).sum(), silent + (rule == -1).sum()
+    assert known > 3000
+    assert wrong > 500
+    assert silent > 0
+
+
+def test_a_rival_of_a_small_score_lifts_the_envelope_where_ramps_cross() -> None:
+    """At 4 the teacher is wrong and the own bump only 0.6 < 2/3, but a rival's 1/3 of score 1/2 adds 1/6: right."""
+    student = memorize([[0.0], [10.0]], [1, -1], radius=1.0, ramp=7.5, teacher=affine([[0.0]], [-0.25]),
+                       recipe=Recipe("crossing", amplitude=0.5))
+    assert not student.bumps.rivals_disjoint  # type: ignore[union-attr]
+    probe = np.arange(-80, 180)[:, None] / 8
+    values = student.to_network()(probe)[:, 0]
+    assert float(student([[4.0]]).item()) == pytest.approx(1.5 * 0.6 + 0.5 / 3 - 1)
+    for sign in (1.0, -1.0):
+        verdicts = robust_verdicts(student, probe, np.full(260, sign), 0.0)
+        assert not ((values * sign > 0) & (verdicts == 1)).any()
+        assert not ((values * sign <= 0) & (verdicts == 0)).any()
+    assert robust_verdicts(student, [[4.0]], [1], 0.0)[0] != 1
 
 
 # -- laws -----------------------------------------------------------------------------------------------------

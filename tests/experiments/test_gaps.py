@@ -67,7 +67,7 @@ def test_a_teacher_left_out_of_the_bound_would_be_caught(monkeypatch: pytest.Mon
 
 
 def test_students_it_does_not_hold_for_are_refused() -> None:
-    student, points, values = case(2)
+    _, points, values = case(2)
     classes = memorize([[0.0, 0.0], [1.0, 1.0]], [-1, 1], radius=0.1)
     with pytest.raises(ValueError, match="real labels"):
         gap_above(classes, points, values, 0.1)

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from constructive._checks import as_count, as_number
 from constructive.certificates.branching import decide
@@ -31,6 +30,7 @@ from constructive.certificates.structural import structural_bounds
 from constructive.domain import inward_boxes, outward_boxes
 from constructive.evidence import Bracket, Table
 from constructive.experiments.running import seed_of
+from constructive.experiments.spacing import spaced_data
 from constructive.network import Network
 from constructive.populations import LabelLaw, difference_bracket, risk_bracket, sample_bracket
 from constructive.students import Recipe, Student, memorize, robust_verdicts, unavoidable
@@ -41,7 +41,6 @@ from constructive.teachers import Teacher, as_teacher, range_on_boxes
 Array = NDArray[np.float64]
 Verdicts = NDArray[np.int8]
 
-_BLOCK, _BLOCKS = 256, 4000
 _CORNERS = 5
 _TINY = float(np.finfo(np.float64).tiny)
 _WORK = 1 << 16
@@ -191,34 +190,6 @@ def risk_table(rows: Sequence[RiskRow], title: str = "Robust risk between its bo
 
 def _shown(share: Bracket) -> object:
     return share.lower if share.width == 0.0 else f"[{share.lower:.6g}, {share.upper:.6g}]"
-
-
-def spaced_data(population: LabelLaw, n: int, spacing: float, *,
-                rng: np.random.Generator | int = 0) -> tuple[Array, NDArray[Any]]:
-    """Return n points (n, d) and labels (n,) of the population, in order of drawing, no two closer than the spacing.
-
-    A point closer than ``spacing`` in l_inf to one kept before is passed over, whatever its label. The first n of
-    n + 1 data are the n data. Raises ValueError where they do not fit.
-    """
-    count = as_count(n, "spaced_data", "n", at_least=1)
-    apart = as_number(spacing, "spaced_data", "spacing", at_least=0.0)
-    draws = np.random.default_rng(rng)
-    kept, labels = np.empty((count, population.dimension)), np.empty(count, np.asarray(population.classes).dtype)
-    filled = 0
-    for _ in range(_BLOCKS):
-        X, y = population.sample(_BLOCK, draws)
-        fits = np.ones(_BLOCK, bool)
-        if filled:
-            fits = cKDTree(kept[:filled]).query(X, p=np.inf)[0] >= apart
-        start = filled
-        for x, label in zip(X[fits], y[fits], strict=True):
-            if (np.abs(kept[start:filled] - x).max(axis=1, initial=0.0) >= apart).all():
-                kept[filled], labels[filled] = x, label
-                filled += 1
-                if filled == count:
-                    return kept, labels
-    raise ValueError(f"spaced_data: only {filled} of n={count} data fit at spacing {apart!r} after {_BLOCK * _BLOCKS} "
-                     "draws; pass a smaller n, or a smaller radius and ramp")
 
 
 def _memorizer(case: RiskCase, seed: int) -> Student:

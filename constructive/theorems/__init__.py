@@ -11,10 +11,12 @@ from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
+from constructive.theorems.harmless import THEOREM as HARMLESS
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
+from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
 from constructive.theorems.product import THEOREM as PRODUCT_GATE
@@ -24,7 +26,7 @@ from constructive.theorems.rate import THEOREM as RATE
 from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
-from constructive.theorems.robust_risk import ABOVE, FREE, OPTIMAL
+from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
 from constructive.theorems.square import THEOREM as SQUARE_GATE
@@ -35,7 +37,7 @@ ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
     PUBLISHED, PATCHED, SIZE, EVERY, SIZES, FACETS, MERGED, FOLDING_NORM, BALLS,
     PROJECTION, RANK, COPIES_THE_TEACHER, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
-    RATE, LINEAR, SLIGHTLY, RULE, ABOVE, UNAVOIDABLE, OPTIMAL, FREE, UNIFORM_RISK,
+    RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
 )
 

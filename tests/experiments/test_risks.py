@@ -13,8 +13,9 @@ from constructive.calculus import affine
 from constructive.certificates.branching import decide
 from constructive.certificates.goals import Goal
 from constructive.evidence import Evidence
-from constructive.experiments import risks
-from constructive.experiments.risks import RiskCase, RiskRow, risk_table, robust_risks, spaced_data, sweep
+from constructive.experiments import risks, spacing
+from constructive.experiments.risks import RiskCase, RiskRow, risk_table, robust_risks, sweep
+from constructive.experiments.spacing import spaced_data
 from constructive.populations import Population, Spheres
 from constructive.students import separation
 from constructive.targets import cosine_product
@@ -173,7 +174,7 @@ def test_cases_out_of_range_are_named(change: dict[str, object], words: str) -> 
 
 
 def test_data_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(risks, "_BLOCKS", 3)
+    monkeypatch.setattr(spacing, "_BLOCKS", 3)
     with pytest.raises(ValueError, match="data fit at spacing"):
         spaced_data(HALVES, 100, 0.4, rng=0)
 

@@ -15,7 +15,7 @@ from constructive.certificates.structural import find_bumps
 from constructive.evidence import Bracket, Verdict
 from constructive.network import Layer, Network
 from constructive.students import separation, unavoidable
-from constructive.theorems import draws, generalization, noisy, robust_risk
+from constructive.theorems import draws, generalization, harmless, noisy, optimality, robust_risk
 from constructive.theorems.deciding import count, decide, share, wrong_at
 from constructive.verification import verify
 
@@ -138,7 +138,7 @@ def refuted(record: Any, faulty: Any, instance: Any) -> bool:
 
 
 def test_a_bump_that_is_twice_as_high_breaks_the_bound_from_above() -> None:
-    record, caught = robust_risk.ABOVE, 0
+    record, caught = robust_risk.THEOREM, 0
     for seed in range(6):
         instance = record.draw(np.random.default_rng(seed), d=2, noise=0.3)
         network = record.build(**instance)
@@ -149,7 +149,7 @@ def test_a_bump_that_is_twice_as_high_breaks_the_bound_from_above() -> None:
 
 
 def test_a_bound_without_the_ramp_or_without_the_teacher_is_refuted() -> None:
-    record = robust_risk.ABOVE
+    record = robust_risk.THEOREM
 
     def no_ramp(**instance: Any) -> float:
         return robust_risk.stated(**{**instance, "ramp": 0.0})
@@ -164,7 +164,7 @@ def test_a_bound_without_the_ramp_or_without_the_teacher_is_refuted() -> None:
 
 
 def test_one_ramp_that_does_not_shrink_breaks_optimality() -> None:
-    record = robust_risk.OPTIMAL
+    record = optimality.THEOREM
     instance = record.draw(np.random.default_rng(5), d=2, noise=0.3, amplitude=1.0)
     networks = record.build(**instance)
     assert record.check(networks, instance).verdict is Verdict.CONFIRMED
@@ -221,7 +221,7 @@ def test_the_nearest_neighbor_score_is_positive_where_plus_one_is_nearer() -> No
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_the_excess_tends_to_the_unavoidable_share_within_one_percent(d: int) -> None:
-    table, = robust_risk.convergence(d=d)
+    table, = optimality.convergence(d=d)
     ramps = [row for row in table.rows if row[1] == 1.0]
     amplitudes = [ramps[0], *(row for row in table.rows if row[1] != 1.0)]
     for rows in (ramps, amplitudes):
@@ -240,7 +240,7 @@ def test_the_unavoidable_points_are_those_at_distance_zero() -> None:
 
 def test_clean_instances_are_as_far_apart_as_the_hypothesis_asks() -> None:
     for seed in range(6):
-        instance = robust_risk.draw_apart(np.random.default_rng(seed))
+        instance = harmless.draw(np.random.default_rng(seed))
         X, y, points, truth = (instance[k] for k in ("X", "y", "points", "truth"))
         gap = separation(np.concatenate([X, points]), np.concatenate([y, truth])).distance
         assert gap > 2 * (instance["delta"] + instance["radius"]) + instance["ramp"]
@@ -248,7 +248,7 @@ def test_clean_instances_are_as_far_apart_as_the_hypothesis_asks() -> None:
 
 def test_wrong_labels_cost_something_and_break_the_statement_about_clean_ones() -> None:
     instance = noisy.draw(np.random.default_rng(3), d=2, noise=0.3)
-    assert refuted(robust_risk.FREE, robust_risk.construct(**instance), instance)
+    assert refuted(harmless.THEOREM, robust_risk.construct(**instance), instance)
 
 
 def test_errors_under_bumps_are_healed_and_counted_apart() -> None:
@@ -257,14 +257,14 @@ def test_errors_under_bumps_are_healed_and_counted_apart() -> None:
     instance = {"X": X, "y": y, "radius": 0.25, "ramp": 0.125, "amplitude": 1.0, "delta": 2.0**-6,
                 "teacher": affine([[0.0]], [1.0]), "points": np.array([[0.0], [0.625], [1.0]]),
                 "truth": np.array([-1.0, 1.0, 1.0])}
-    report = robust_risk.FREE.check(robust_risk.construct(**instance), instance)
+    report = harmless.THEOREM.check(robust_risk.construct(**instance), instance)
     assert report.verdict is Verdict.CONFIRMED
     errors = report.checks[2]
-    assert errors.observed.upper == 0 < robust_risk.taught_error(**instance)
+    assert errors.observed.upper == 0 < harmless.taught_error(**instance)
 
 
 def test_open_verdicts_leave_a_claim_undecided() -> None:
-    record = robust_risk.ABOVE
+    record = robust_risk.THEOREM
     open_claim = replace(record.claims[0], measure=lambda network, instance: Bracket(0.0, 1.0))
     instance = record.draw(np.random.default_rng(0), d=1)
     undecided = replace(record, claims=(open_claim,)).check(record.build(**instance), instance)

@@ -135,9 +135,11 @@ def steep_points(student: Student, box: Box, rng: np.random.Generator) -> Array:
     inner = np.clip(student.X[bumps.members], box.lower, box.upper)
     if isinstance(bumps, BallBumps):
         ways = rng.normal(size=bumps.centers.shape)
-        ways /= np.linalg.norm(ways, ord=bumps.norm, axis=1, keepdims=True)
         ways = ways if bumps.projection is None else ways @ bumps.projection
-        outer = inner + ways * (bumps.plateau + bumps.fall / 16)
+        ways = np.where(np.where(ways > 0, inner < box.upper, inner > box.lower), ways, 0.0)  # not out of the box
+        image = ways if bumps.projection is None else ways @ bumps.projection.T
+        length = np.linalg.norm(image, ord=bumps.norm, axis=1, keepdims=True)
+        outer = inner + ways * (bumps.plateau + bumps.fall / 16) / np.maximum(length, np.finfo(np.float64).tiny)
     else:
         low, high = np.isfinite(bumps.lower), np.isfinite(bumps.upper)
         step = (bumps.ramp / 16 / np.maximum((low | high).sum(axis=1), 1))[:, None]

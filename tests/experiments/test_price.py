@@ -309,7 +309,8 @@ def test_every_two_supports_that_meet_are_counted() -> None:
     starts, bump, _ = student.bumps.active(rng.random((5000, 2)))
     for a, b in zip(starts, starts[1:], strict=False):
         assert meeting[np.ix_(bump[a:b], bump[a:b])].all()
-    assert meeting.diagonal().all() and not meeting.all()
+    assert meeting.diagonal().all()
+    assert not meeting.all()
 
 
 def test_faces_left_out_at_the_domain_count_where_the_box_leaves_it() -> None:
@@ -332,7 +333,8 @@ def test_inherited_verdicts_never_contradict_the_others(recipe: Recipe, data: tu
     others = judged(student, held, truth, radius=DELTA, classes=(0, 1))
     assert not ((mine == 0) & (others == 1)).any()
     assert not ((mine == 1) & (others == 0)).any()
-    assert (mine == 0).any() and (mine == 1).any()
+    assert (mine == 0).any()
+    assert (mine == 1).any()
 
 
 def test_projected_balls_reach_what_their_images_reach() -> None:

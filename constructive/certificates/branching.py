@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +22,8 @@ from constructive._checks import as_count, as_norm, as_number
 from constructive.certificates.backward import Backward
 from constructive.certificates.enclosure import cleaned_boxes
 from constructive.certificates.goals import Goal
-from constructive.domain import inward_boxes, outward_boxes
+from constructive.certificates.witnesses import Balls, inside_exactly
+from constructive.domain import outward_boxes
 from constructive.network import Network
 
 Array = NDArray[np.float64]
@@ -74,8 +73,10 @@ def decide(network: Network, centers: ArrayLike, radius: float, norm: float, goa
     """
     points, size, p = _cleaned(network, centers, radius, norm, goal)
     spend = as_count(budget, "decide", "budget", at_least=0)
-    search = _Search.of(network, points, size, p, goal)
+    if points.shape[0] == 0:
+        return Decision(np.zeros(0, np.int8), points.copy(), np.zeros(0, np.int64))
     with np.errstate(over="ignore", invalid="ignore"):  # a network may overflow: that is no right answer
+        search = _Search.of(network, points, size, p, goal)
         search.try_points(points, np.arange(points.shape[0]))
     search.keep(search.verdict == UNKNOWN)
     while search.low.shape[0] and spend > 0:
@@ -112,6 +113,7 @@ class _Search:
     points: Array
     radius: float
     norm: float
+    balls: Balls
     goal: Goal
     rows: Array
     shift: Array
@@ -130,9 +132,10 @@ class _Search:
         n = points.shape[0]
         rows, shift = _questions(goal, network.outputs)
         low, high = outward_boxes(points, radius)
-        return _Search(Backward.of(network), points, radius, norm, goal, rows, shift, np.full(n, UNKNOWN, np.int8),
-                       np.full(points.shape, np.nan), np.zeros(n, np.int64), np.zeros(n, bool), low, high,
-                       np.arange(n), np.full(n, -np.inf))
+        balls = Balls.of(points, radius, norm, network.dtype)
+        return _Search(Backward.of(network), points, radius, norm, balls, goal, rows, shift,
+                       np.full(n, UNKNOWN, np.int8), np.full(points.shape, np.nan), np.zeros(n, np.int64),
+                       np.zeros(n, bool), low, high, np.arange(n), np.full(n, -np.inf))
 
     def keep(self, rows: Mask) -> None:
         """Drop all other boxes."""
@@ -181,11 +184,11 @@ class _Search:
         network = self.backward.network
         open_ = np.flatnonzero(self.verdict[owner] == UNKNOWN)
         owner = owner[open_]
-        inside = _into_balls(candidates[open_], self.points[owner], self.radius, self.norm, network.dtype)
+        inside = self.balls.take(owner).pull(candidates[open_])
         values = np.asarray(network(inside), dtype=np.float64)
         for i in np.flatnonzero(~self.goal.take(owner).right(values, values)).tolist():
             k = int(owner[i])
-            if self.verdict[k] == UNKNOWN and _in_ball(inside[i], self.points[k], self.radius, self.norm):
+            if self.verdict[k] == UNKNOWN and inside_exactly(self.points[k], inside[i], self.radius, self.norm):
                 self.verdict[k], self.witness[k] = WRONG, inside[i]
 
     def _halved(self, low: Array, high: Array, owner: Rows, slope: Array,
@@ -265,40 +268,3 @@ def _least_in_ball(slope: Array, centers: Array, radius: float, norm: float) -> 
     rows, best = np.arange(slope.shape[0]), np.argmax(np.abs(slope), axis=1)
     moved[rows, best] -= radius * np.sign(slope[rows, best])
     return moved
-
-
-def _into_balls(candidates: Array, centers: Array, radius: float, norm: float, dtype: Any) -> Array:
-    """Return the candidates (B, d) moved into the balls round centers, as numbers of the network's format.
-
-    What rounding may leave outside is found out by :func:`_in_ball`.
-    """
-    moved = candidates
-    if norm != math.inf:
-        offset = candidates - centers
-        scale = np.maximum(np.abs(offset).max(axis=1, keepdims=True), 2.0**-1000)  # no square overflows
-        length = scale * np.linalg.norm(offset / scale, ord=norm, axis=1, keepdims=True)
-        # room for the rounding of every coordinate, in whatever norm
-        room = centers.shape[1] * 2.0**-52 * np.abs(centers).max(axis=1, keepdims=True, initial=0.0)
-        reach = np.maximum(radius * (1.0 - 2.0**-40) - room, 0.0)
-        factor = np.where(length <= radius, 1.0, reach / np.maximum(length, 2.0**-1022))
-        moved = centers + offset * factor
-    low, high = inward_boxes(centers, radius)
-    if dtype == np.float32:
-        near_low, near_high = low.astype(np.float32), high.astype(np.float32)
-        low = np.where(near_low < low, np.nextafter(near_low, np.float32(np.inf)), near_low).astype(np.float64)
-        high = np.where(near_high > high, np.nextafter(near_high, np.float32(-np.inf)), near_high).astype(np.float64)
-        moved = moved.astype(np.float32).astype(np.float64)
-    return np.minimum(np.maximum(moved, low), high)
-
-
-def _in_ball(x: Array, center: Array, radius: float, norm: float) -> bool:
-    """Return whether x lies in the closed ball, in rational arithmetic."""
-    if not np.isfinite(x).all():
-        return False
-    offsets = [abs(Fraction(a) - Fraction(b)) for a, b in zip(x.tolist(), center.tolist(), strict=True)]
-    limit = Fraction(radius)
-    if norm == math.inf:
-        return max(offsets) <= limit
-    if norm == 1.0:
-        return sum(offsets, Fraction(0)) <= limit
-    return sum((v * v for v in offsets), Fraction(0)) <= limit * limit

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracles import dense_values
 
 from constructive.calculus import affine
 from constructive.certificates.structural import find_bumps
 from constructive.evidence import Bracket, Verdict
 from constructive.network import Layer, Network
 from constructive.students import separation, unavoidable
-from constructive.theorems import draws, generalization, harmless, noisy, optimality, robust_risk
+from constructive.theorems import between, draws, generalization, harmless, noisy, optimality, robust_risk
 from constructive.theorems.deciding import count, decide, share, wrong_at
 from constructive.verification import verify
 
 NAMES = ("exact-robustness-rule", "robust-risk-of-a-student", "unavoidable-robust-error",
-         "optimality-among-memorizers", "harmless-overfitting")
+         "optimality-among-memorizers", "harmless-overfitting", "between-teacher-and-label")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -269,3 +270,35 @@ def test_open_verdicts_leave_a_claim_undecided() -> None:
     instance = record.draw(np.random.default_rng(0), d=1)
     undecided = replace(record, claims=(open_claim,)).check(record.build(**instance), instance)
     assert undecided.verdict is Verdict.UNDECIDED
+
+
+# -- between teacher and label ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_students_values_on_a_bump_are_enclosed_and_another_labels_are_not(real: bool) -> None:
+    record = between.THEOREM
+    for seed in range(3):
+        instance = record.draw(np.random.default_rng(seed), d=2, real=real)
+        assert record.check(record.build(**instance), instance).verdict is Verdict.CONFIRMED
+        assert refuted(record, record.build(**{**instance, "y": -0.5 * instance["y"]}), instance)
+
+
+def test_the_bumps_of_the_formula_are_those_of_the_student() -> None:
+    instance = between.draw(np.random.default_rng(1), d=2, real=False)
+    points = instance["X"].repeat(40, axis=0)
+    points += np.random.default_rng(2).uniform(-0.02, 0.02, points.shape)
+    stated = between._bumps(instance["X"], instance["radius"], instance["ramp"])(points)
+    network = between.construct(**instance)
+    rows = find_bumps(network).rows  # type: ignore[union-attr]
+    units = dense_values(Network((*network.layers[:2], Layer.build(np.eye(network.layers[1].outputs)))), points)
+    assert (stated > 0).any()
+    assert np.abs(np.sort(units[:, rows], axis=1) - np.sort(stated, axis=1)).max() <= 2.0**-40
+
+
+def test_the_place_where_the_teacher_crosses_the_label_is_looked_at() -> None:
+    left, right = (Fraction(0), Fraction(0)), (Fraction(0), Fraction(2))
+    assert between._looked_at(left, right, Fraction(1)) == [left, right, (Fraction(0), Fraction(1))]
+    assert between._looked_at(left, right, Fraction(3)) == [left, right]
+    # the student stays at 0 while teacher and label meet at 1
+    assert [between._leaves(f, t, Fraction(1)) for f, t in between._looked_at(left, right, Fraction(1))] == [0, 1, 1]

@@ -20,8 +20,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 import constructive as con
-from constructive.experiments.contact import inherited_verdicts
-from constructive.experiments.price import NEIGHBOR, TEACHER, law_of_robustness, price_of_parameters
+from constructive import experiments
 
 SEED = 7
 TRAIN, WRONG, DELTA = 1400, 28, 0.03
@@ -35,6 +34,7 @@ RECIPES = (
     con.Recipe("merged, needed", merge=True, faces="needed"),
 )
 PROJECTED = con.Recipe("projected to 8", bump="ball", projection=8)
+TEACHER, NEIGHBOR, law = experiments.price.TEACHER, experiments.price.NEIGHBOR, experiments.price.law_of_robustness
 GREEN, PURPLE, BLACK = con.plotting.GREEN, con.plotting.PURPLE, con.plotting.BLACK
 COLORS = {RADII[0]: con.plotting.BLUE, RADII[1]: con.plotting.VERMILION}
 LABELS = {
@@ -58,8 +58,8 @@ def main(out=None, seed=SEED):
     y, _ = con.populations.flip_labels(parity[rows], WRONG / TRAIN, rng)
     teacher = perturbed_training(X[rows], y, seed)
     taught = con.risk.verdicts(teacher, X[held], parity[held], radius=DELTA, norm=2)
-    prices = functools.partial(price_of_parameters, X[rows], y, X[held], parity[held], delta=DELTA, teacher=teacher,
-                               rng=seed)
+    prices = functools.partial(experiments.price_of_parameters, X[rows], y, X[held], parity[held], delta=DELTA,
+                               teacher=teacher, rng=seed)
     found = prices(radius=RADII, recipes=RECIPES, verdicts=functools.partial(con.risk.verdicts, budget=8))
     round_ones = prices(radius=ROUND, recipes=[PROJECTED], norm=2, verdicts=functools.partial(inherit, taught))
     everything = [*found, *round_ones]
@@ -106,7 +106,7 @@ def perturbed_training(X, y, seed, epochs=60, batch=100):
 def inherit(taught, model, X, y, *, radius, norm, classes):
     """Return verdicts in l_2: of a student what its teacher's verdicts and its supports decide, else measured ones."""
     if isinstance(model, con.Student):
-        return inherited_verdicts(model, X, y, radius, taught)
+        return experiments.contact.inherited_verdicts(model, X, y, radius, taught)
     return con.risk.verdicts(model, X, y, radius=radius, norm=norm, classes=classes)
 
 
@@ -180,8 +180,8 @@ def draw(found, round_ones, n, d):
         draw_others(found, round_ones, n, middle)
         for axes in (left, middle):
             axes.set_xscale("log")
-            axes.set(xlabel="nonzeros, teacher included, for each training image (log scale)", xlim=(0.4, 1300), ylim=(-0.014, 0.37),
-                     ylabel="share of held-out images")
+            axes.set(xlabel="nonzeros, teacher included, for each training image (log scale)",
+                     ylabel="share of held-out images", xlim=(0.4, 1300), ylim=(-0.014, 0.37))
             axes.spines[["top", "right"]].set_visible(False)
         for radius in RADII:
             left.plot([], [], color=COLORS[radius], lw=2.5, label=f"balls of radius {radius}")
@@ -229,9 +229,9 @@ def draw_others(found, round_ones, n, axes):
 def draw_slopes(rows, n, d, axes):
     """Draw Lipschitz constants, from both sides, against the number of parameters, and the law of robustness."""
     mine = [row for row in rows if row.lipschitz is not None]
-    spread = law_of_robustness(n, d, mine[0].nonzeros) / mine[0].law
+    spread = law(n, d, mine[0].nonzeros) / mine[0].law
     p = np.geomspace(2e3, 1e6, 50)
-    axes.plot(p, [law_of_robustness(n, d, value, spread) for value in p], "--", color=BLACK, lw=1.8)
+    axes.plot(p, [law(n, d, value, spread) for value in p], "--", color=BLACK, lw=1.8)
     axes.annotate("law of robustness, constant 1:\nsqrt(n d / p) / spread of the images", (2.2e3, 0.1), fontsize=11)
     for row in mine:
         color = GREEN if row.name == TEACHER else PURPLE if row.norm != np.inf else COLORS[row.radius]

@@ -243,7 +243,7 @@ def data_dependent(student: Student) -> int:
     """Return how many of a student's distinct values change with the data: thresholds, ramp, labels, the teacher's.
 
     >>> data_dependent(memorize([[0.0], [1.0]], [0, 1], radius=0.25))
-    5
+    4
     """
     values = [np.concatenate([layer.weight.data, layer.bias]) for layer in student.teacher.to_network().layers]
     bumps = student.bumps

@@ -184,6 +184,20 @@ def test_the_whole_space_is_the_default_domain() -> None:
     assert found.lower <= far <= found.upper
 
 
+@settings(max_examples=60)
+@given(SEEDS, st.integers(2, 3), st.integers(0, 2))
+def test_a_segment_has_the_constant_of_the_network_restricted_to_it(seed: int, d: int, free: int) -> None:
+    rng = np.random.default_rng(seed)
+    network, axis = dyadic_network(rng, [d, 5, 4, 2]), free % d
+    start = rng.integers(-8, 9, d) / 8
+    lower, upper = start.copy(), start.copy()
+    lower[axis], upper[axis] = -2.0, 3.0
+    found = lipschitz(network, Box(lower, upper), norm=float(rng.choice(NORMS)), budget=300)
+    place = np.where(np.arange(d) == axis, 0.0, start)
+    line = network @ Network.build([(np.eye(d)[:, [axis]], place)])
+    assert found.lower <= steepest(line, -2.0, 3.0) <= found.upper
+
+
 def test_coordinates_with_equal_ends_do_not_count() -> None:
     network = Network.build([([[3.0, -4.0]], None)])
     found = lipschitz(network, Box([0.0, 0.5], [1.0, 0.5]))

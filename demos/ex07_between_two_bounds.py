@@ -18,7 +18,7 @@ import constructive as con
 from constructive import experiments
 
 SEED = 31
-N, RADIUS, RAMP, DELTA, NOISE, POINTS = 300, 0.006, 0.004, 0.006, 0.1, 3000
+N, RADIUS, RAMP, DELTA, NOISE, POINTS = 300, 0.006, 0.004, 0.006, 0.1, 2000
 SWEEPS = {
     "delta": (0.0, 0.004, 0.008, 0.012, 0.016),
     "radius": (0.001, 0.003, 0.006, 0.009, 0.012),

@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 _AFFINE_WORK = 1 << 28
 """Units times inputs times boxes up to which first-order bounds are tried."""
 _BRANCHING_UNITS = 1 << 12
-"""Hidden units up to which branch and bound, whose matrices are dense, is tried."""
+"""Units up to which branch and bound is tried: a box costs about ten milliseconds for each 2,000 of them."""
 _ATTACK_WORK = 1 << 30
 """Nonzeros times points evaluated by attacks."""
 _GUIDES = 4

@@ -151,3 +151,19 @@ def test_the_rule_and_general_bounds_agree_on_the_same_student_point_by_point() 
 def test_a_network_of_two_layers_of_fifty_closes_to_two_hundredths(radius: float) -> None:
     model, X, y = trained(np.random.default_rng(10), (50, 50))
     assert robust_error(model, X, y, radius=radius).width <= 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", [1.0, 2.0, np.inf])
+def test_no_answer_at_a_hundred_thousand_points_leaves_a_bracket(norm: float) -> None:
+    model, X, y = trained(np.random.default_rng(11))
+    student, points, truth = student_of(np.random.default_rng(12))
+    rng = np.random.default_rng(13)
+    for network, centers, labels in ((con.as_network(model), X, y), (student.to_network(), points, truth)):
+        safe = np.flatnonzero(measure(network, centers, labels, radius=0.03, norm=norm).verdicts == 0)
+        assert safe.size > 50
+        rounds = -(-100_000 // safe.size)
+        for _ in range(rounds):
+            steps = rng.uniform(-1, 1, (safe.size, 2)) if rng.random() < 0.5 else rng.choice([-1.0, 1.0], (safe.size, 2))
+            steps *= 0.03 * (1 - 2.0**-20) / np.maximum(np.linalg.norm(steps, ord=norm, axis=1, keepdims=True), 1.0)
+            assert (network(centers[safe] + steps)[:, 0] * labels[safe] > 0).all()

@@ -164,6 +164,7 @@ def test_no_answer_at_a_hundred_thousand_points_leaves_a_bracket(norm: float) ->
         assert safe.size > 50
         rounds = -(-100_000 // safe.size)
         for _ in range(rounds):
-            steps = rng.uniform(-1, 1, (safe.size, 2)) if rng.random() < 0.5 else rng.choice([-1.0, 1.0], (safe.size, 2))
+            shape = (safe.size, 2)
+            steps = rng.uniform(-1, 1, shape) if rng.random() < 0.5 else rng.choice([-1.0, 1.0], shape)
             steps *= 0.03 * (1 - 2.0**-20) / np.maximum(np.linalg.norm(steps, ord=norm, axis=1, keepdims=True), 1.0)
             assert (network(centers[safe] + steps)[:, 0] * labels[safe] > 0).all()

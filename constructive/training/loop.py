@@ -55,7 +55,7 @@ class Trained:
 
 
 def train(X: ArrayLike, y: Any, *, radius: float, norm: float = math.inf, hidden: Sequence[int] = (48,),
-          epochs: int = 100, batch: int = 50, rate: float | Callable[[int], float] = 2e-3, decay: float = 0.0,
+          epochs: int = 100, batch: int = 64, rate: float | Callable[[int], float] = 2e-3, decay: float = 0.0,
           steps: int = 7, step: float | None = None, classes: Sequence[Any] | None = None,
           validation: tuple[ArrayLike, Any] | None = None, test: tuple[ArrayLike, Any] | None = None,
           every: int | Sequence[int] = 10, attack_steps: int = 20, rng: np.random.Generator | int = 0,

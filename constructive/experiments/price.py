@@ -278,9 +278,10 @@ def _law(setting: _Setting, parameters: int) -> float:
 
 def price_table(rows: Sequence[PriceRow]) -> Table:
     """Return the rows as a table: ledger, interference, held-out errors, Lipschitz constants."""
-    columns = ("model", "radius", "nonzeros", "data-dependent", "largest weight", "depth", "bumps", "interference",
-               "contact", "accuracy", "robust error at least", "at most", "Lipschitz (l_2) at least", "at most ", "law")
-    lines = [(row.name, row.radius, row.nonzeros, row.data_dependent, row.magnitude, row.depth, row.bumps,
+    columns = ("model", "norm", "radius", "nonzeros", "data-dependent", "largest weight", "depth", "bumps",
+               "interference", "contact", "accuracy", "robust error at least", "at most",
+               "Lipschitz (l_2) at least", "at most ", "law")
+    lines = [(row.name, row.norm, row.radius, row.nonzeros, row.data_dependent, row.magnitude, row.depth, row.bumps,
               row.interference and row.interference.upper, row.contact and row.contact.upper, row.accuracy,
               row.robust.lower, row.robust.upper, row.lipschitz and row.lipschitz.lower,
               row.lipschitz and row.lipschitz.upper, row.law) for row in rows]

@@ -5,8 +5,8 @@ that its slope is that of one of them. With disjoint supports one bump acts at a
 
     Lip(f) <= max(Lip(T), max_i (B + |y_i|) J_i / ramp),
 
-J_i = 1 in l_1, the number of coordinates in which bump i has faces in l_inf, its root in l_2; attained at a corner
-where the teacher pushes. Where supports cross, all bumps whose supports meet one count together, coordinate by
+J_i = 1 in l_1, the number of coordinates in which bump i has faces inside the domain in l_inf, its root in l_2;
+attained at a corner where the teacher pushes. Where supports cross, all bumps whose supports meet one count together, coordinate by
 coordinate. The other gates add bumps to the teacher, and slopes with them.
 """
 
@@ -29,7 +29,11 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _TRIED = 16
-"""Corners tried, those of bumps that change the scores most."""
+"""Points at which slopes are proved, those near which the scores change most."""
+_HEIGHTS = (1 - 2.0**-4, 0.5, 2.0**-3, 2.0**-5)
+"""Heights of a bump that are looked at."""
+_STEP = 2.0**-6
+"""How far the scores are compared, as a part of the height."""
 _BLOCK_NUMBERS = 1 << 22
 
 
@@ -65,7 +69,7 @@ def slope_formula(student: Student, *, norm: float = 2.0, box: Box | None = None
         (box.lower >= np.asarray(domain[0])).all() and (box.upper <= np.asarray(domain[1])).all()))
     # bumps whose faces were left out may meet outside the recipe's domain
     together = None if bumps.supports_disjoint and kept else supports_meeting(bumps)
-    steep = max(_steepest(bumps, weights, together, order) for weights in _weights(student))
+    steep = max(_steepest(bumps, weights, together, order, box) for weights in _weights(student))
     # weights are rounded: reciprocals of ramps, the turns of a folding
     steep *= 1.0 + (2.0**-20 if student.precision == "float32" else 2.0**-40)
     return max(taught, steep) if gate == "clip" and student.labels.outputs == 1 else taught + steep
@@ -86,7 +90,8 @@ def _weights(student: Student) -> list[Array]:
     return list(push * (2.0 * own - 1.0))
 
 
-def _steepest(bumps: Bumps | BallBumps, weights: Array, together: Flags | None, norm: float) -> float:
+def _steepest(bumps: Bumps | BallBumps, weights: Array, together: Flags | None, norm: float,
+              box: Box | None) -> float:
     """Return the largest dual norm of a sum of slopes over bumps that may act together (None: one at a time)."""
     if isinstance(bumps, BallBumps):
         d = bumps.centers.shape[1] if bumps.projection is None else bumps.projection.shape[1]
@@ -94,7 +99,9 @@ def _steepest(bumps: Bumps | BallBumps, weights: Array, together: Flags | None, 
         many = {1.0: 1, 2.0: d if bumps.norm == 1.0 else 1, math.inf: d * d if bumps.norm == 1.0 else d}[norm]
         single = np.abs(weights) * math.sqrt(many) / bumps.fall
         return float((single if together is None else together @ single).max())
-    low, high = np.isfinite(bumps.lower), np.isfinite(bumps.upper)
+    # faces that no point of the box is beyond have no slope there
+    least, most = (-np.inf, np.inf) if box is None else (box.lower, box.upper)
+    low, high = bumps.lower > least, bumps.upper < most
     if together is None:
         many = (low | high).sum(axis=1)
         return float((np.abs(weights) / bumps.ramp * {1.0: 1.0, 2.0: np.sqrt(many), math.inf: many}[norm]).max())
@@ -128,26 +135,41 @@ def supports_meeting(bumps: Bumps | BallBumps) -> Flags:
 
 
 def steep_points(student: Student, box: Box, rng: np.random.Generator) -> Array:
-    """Return points (n, d) of the box just outside corners of those bumps that change the scores most there."""
+    """Return points (n, d) of the box beyond corners of bumps, those near which the scores change most.
+
+    Several heights of each bump are looked at: a gate that clips is flat where a bump outvotes the teacher by far.
+    """
     bumps = student.bumps
     if bumps is None:
         return np.clip(student.X[:_TRIED], box.lower, box.upper)
-    inner = np.clip(student.X[bumps.members], box.lower, box.upper)
+    inner, offset = _ways_out(student, bumps, box, rng)
+    points, rises = [], []
+    for height in _HEIGHTS:
+        near, far = (np.clip(inner + share * offset, box.lower, box.upper) for share in (
+            1.0 - height, 1.0 - height * (1.0 - _STEP)))
+        length = np.linalg.norm(far - near, ord=1, axis=1)
+        rise = np.abs(student(far) - student(near)).max(axis=1)
+        points.append(near + (far - near) / 2)
+        rises.append(rise / np.maximum(length, np.finfo(np.float64).tiny))
+    everything, rise = np.concatenate(points), np.concatenate(rises)
+    return np.clip(everything[np.argsort(-rise, kind="stable")[:_TRIED]], box.lower, box.upper)
+
+
+def _ways_out(student: Student, bumps: Bumps | BallBumps, box: Box, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return for each bump a point (m, d) where it is still 1, at an edge, and the offset to one where it is 0."""
+    center = np.clip(student.X[bumps.members], box.lower, box.upper)
     if isinstance(bumps, BallBumps):
         ways = rng.normal(size=bumps.centers.shape)
         ways = ways if bumps.projection is None else ways @ bumps.projection
-        ways = np.where(np.where(ways > 0, inner < box.upper, inner > box.lower), ways, 0.0)  # not out of the box
+        ways = np.where(np.where(ways > 0, center < box.upper, center > box.lower), ways, 0.0)  # not out of the box
         image = ways if bumps.projection is None else ways @ bumps.projection.T
         length = np.linalg.norm(image, ord=bumps.norm, axis=1, keepdims=True)
-        outer = inner + ways * (bumps.plateau + bumps.fall / 16) / np.maximum(length, np.finfo(np.float64).tiny)
-    else:
-        low, high = np.isfinite(bumps.lower), np.isfinite(bumps.upper)
-        step = (bumps.ramp / 16 / np.maximum((low | high).sum(axis=1), 1))[:, None]
-        above, below = bumps.upper + step, bumps.lower - step
-        up = high & (above < box.upper) & (~low | (rng.random(low.shape) < 0.5) | (below <= box.lower))
-        down = low & ~up & (below > box.lower)
-        inner = np.clip(inner + rng.uniform(-0.5, 0.5, inner.shape) * student.radius, box.lower, box.upper)
-        outer = np.where(up, above, np.where(down, below, inner))
-    outer = np.clip(outer, box.lower, box.upper)
-    rise = np.abs(student(outer) - student(np.clip(student.X[bumps.members], box.lower, box.upper))).max(axis=1)
-    return outer[np.argsort(-rise, kind="stable")[:_TRIED]]
+        ways = ways / np.maximum(length, np.finfo(np.float64).tiny)
+        return center + ways * bumps.plateau, ways * bumps.fall
+    low, high = np.isfinite(bumps.lower), np.isfinite(bumps.upper)
+    up = high & (bumps.upper < box.upper) & (~low | (rng.random(low.shape) < 0.5) | (bumps.lower <= box.lower))
+    down = low & ~up & (bumps.lower > box.lower)
+    many = np.maximum((up | down).sum(axis=1), 1)[:, None]
+    center = np.clip(center + rng.uniform(-0.5, 0.5, center.shape) * student.radius, box.lower, box.upper)
+    inner = np.where(up, bumps.upper, np.where(down, bumps.lower, center))
+    return inner, (up.astype(np.float64) - down) * bumps.ramp / many

@@ -421,6 +421,14 @@ def test_an_interrupted_run_keeps_the_epochs_that_were_finished() -> None:
     assert found.stopped_epoch == short.stopped_epoch
 
 
+def test_the_bar_is_on_stderr_and_changes_nothing(trained: training.Trained, capsys: Any) -> None:
+    again = training.train(*three_clouds(0), epochs=40, every=5, progress=True, **CLOUDS)
+    told = capsys.readouterr()
+    assert bits(again.network) == bits(trained.network)
+    assert told.out == ""
+    assert "training" in told.err
+
+
 def test_the_rise_is_counted_from_the_chosen_epoch_or_the_least_error(trained: training.Trained) -> None:
     errors, chosen = trained.history.attacked, list(trained.history.epochs).index(trained.stopped_epoch)
     assert trained.rise() == errors[-1, 2] - errors[chosen, 2]
@@ -430,7 +438,7 @@ def test_the_rise_is_counted_from_the_chosen_epoch_or_the_least_error(trained: t
 
 def test_two_classes_have_one_score_whose_sign_is_the_second_class() -> None:
     X, y = two_moons()
-    networks = [training.train(X, labels, radius=0.0, epochs=100, rate=0.02, rng=1).network
+    networks = [training.train(X, labels, radius=0.0, epochs=100, rate=0.02, batch=16, rng=1).network
                 for labels in (y, np.array(["a", "b"])[y], 2 * y - 1, 2.0 * y - 1.0, y == 1)]
     assert len({bits(network) for network in networks}) == 1
     assert ((networks[0](X)[:, 0] > 0) == (y == 1)).all()

@@ -60,8 +60,8 @@ def main(out=None, seed=SEED):
     teacher = perturbed_training(X[rows], y, seed)
     taught = con.risk.verdicts(teacher, X[held], parity[held], radius=DELTA, norm=2)
     prices = functools.partial(experiments.price_of_parameters, X[rows], y, X[held], parity[held], delta=DELTA,
-                               teacher=teacher, rng=seed)
-    found = prices(radius=RADII, recipes=RECIPES, verdicts=functools.partial(con.risk.verdicts, budget=8))
+                               teacher=teacher, budget=32, rng=seed)
+    found = prices(radius=RADII, recipes=RECIPES, verdicts=functools.partial(con.risk.verdicts, budget=4))
     round_ones = prices(radius=ROUND, recipes=[PROJECTED], norm=2, verdicts=functools.partial(inherit, taught))
     everything = [*found, *round_ones]
     report = con.Report(

@@ -6,8 +6,8 @@ that its slope is that of one of them. With disjoint supports one bump acts at a
     Lip(f) <= max(Lip(T), max_i (B + |y_i|) J_i / ramp),
 
 J_i = 1 in l_1, the number of coordinates in which bump i has faces inside the domain in l_inf, its root in l_2;
-attained at a corner where the teacher pushes. Where supports cross, all bumps whose supports meet one count together, coordinate by
-coordinate. The other gates add bumps to the teacher, and slopes with them.
+attained at a corner where the teacher pushes. Where supports cross, all bumps whose supports meet one count together,
+coordinate by coordinate. The other gates add bumps to the teacher, and slopes with them.
 """
 
 from __future__ import annotations

@@ -248,6 +248,16 @@ def test_the_formula_counts_labels_inside_the_range() -> None:
     assert found.lower <= found.upper <= found.lower * (1 + 2.0**-38)
 
 
+def test_coordinates_in_which_the_box_has_no_width_do_not_count() -> None:
+    X, y = sample(np.random.default_rng(7), 16, 2)
+    flat = np.column_stack([X, np.full(len(X), 0.5)])
+    student = memorize(flat, y, radius=2.0**-6, ramp=2.0**-7, teacher=Network.build([(np.zeros((1, 3)), [-1.0])]))
+    inside = student_lipschitz(student, norm=math.inf, box=Box([0.0, 0.0, 0.5], [1.0, 1.0, 0.5]))
+    assert inside.lower == 2 * 2 * 2.0**7
+    assert inside.upper <= inside.lower * (1 + 2.0**-38)
+    assert student_lipschitz(student, norm=math.inf).lower == 3 * 2 * 2.0**7
+
+
 def test_a_formula_for_twice_the_ramp_is_contradicted_by_the_weights() -> None:
     X, y = sample(np.random.default_rng(2), 20, 2)
     student = memorize(X, y, radius=2.0**-6, ramp=2.0**-7, teacher=steps())

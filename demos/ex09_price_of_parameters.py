@@ -181,7 +181,7 @@ def draw(found, round_ones, n, d):
         draw_others(found, round_ones, n, middle)
         for axes in (left, middle):
             axes.set_xscale("log")
-            axes.set(xlabel="nonzeros, teacher included, for each training image (log scale)",
+            axes.set(xlabel="nonzeros for each image, teacher included (log scale)",
                      ylabel="share of held-out images", xlim=(0.4, 1300), ylim=(-0.014, 0.37))
             axes.spines[["top", "right"]].set_visible(False)
         for radius in RADII:
@@ -238,10 +238,16 @@ def draw_slopes(rows, n, d, axes):
         color = GREEN if row.name == TEACHER else PURPLE if row.norm != np.inf else COLORS[row.radius]
         axes.plot([row.nonzeros] * 2, [row.lipschitz.lower, row.lipschitz.upper], color=color, lw=1.7, marker="_", ms=9)
         axes.plot(row.nonzeros, row.lipschitz.lower, "s" if "merged" in row.name else "o", color=color, ms=6.5)
-    for text, x, y, color in (("teacher", 3.2e3, 9.0, "#00664b"), ("merged,\nneeded", 4.6e3, 8.5e3, BLACK),
-                              ("needed faces,\nmerged boxes", 1.25e4, 1.5e5, BLACK), ("all faces", 4.4e5, 2.9e3, BLACK),
-                              ("projected", 3.1e5, 1.3, "#a0527d")):
-        axes.annotate(text, (x, y), ha="center", va="bottom", fontsize=11, color=color)
+    for text, names, color in (
+            ("teacher", (TEACHER,), "#00664b"), ("projected", (PROJECTED.name,), "#a0527d"),
+            ("all faces", ("all faces", "inside [0, 1]"), BLACK), ("merged,\nneeded", ("merged, needed",), BLACK),
+            ("needed faces,\nmerged boxes", ("needed faces", "needed, shared", "merged boxes"), BLACK)):
+        named = [row for row in mine if row.name in names]
+        place, low, high = (np.exp(np.mean(np.log([row.nonzeros for row in named]))),
+                            min(row.lipschitz.lower for row in named), max(row.lipschitz.upper for row in named))
+        under = text == "projected"  # the marks of all faces are above
+        axes.annotate(text, (place, low / 1.6 if under else high * 1.4), ha="center", va="top" if under else "bottom",
+                      fontsize=11, color=color)
     for radius in RADII:
         axes.plot([], [], color=COLORS[radius], lw=2.5, label=f"balls of radius {radius}")
     axes.set_xscale("log")

@@ -130,7 +130,7 @@ def table(found):
         rows.append((name, size, *(interval(v) for v in found["verdicts"][name])))
     least = [f"{100 * v:.1f}" if v else VACUOUS for v in found["least"]]
     rows.append(("any memorizer, at least", "", *least))
-    most = [(v != 0).mean() + t for v, t in zip(found["verdicts"]["teacher"], found["touched"], strict=True)]
+    most = [min((v != 0).mean() + t, 1.0) for v, t in zip(found["verdicts"]["teacher"], found["touched"], strict=True)]
     rows.append(("student, at most", "", *(f"{100 * v:.1f}" for v in most)))
     columns = ("model", "nonzeros", "clean", *(f"delta {delta}" for delta in found["deltas"][1:]))
     title = f"Error in percent: training radius {found['radius']}, {found['share']:.0%} of the training labels wrong"

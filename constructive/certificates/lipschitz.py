@@ -33,7 +33,7 @@ _CLOSED = 1.0 + 2.0**-40
 """A box whose upper bound exceeds the steepest slope found by less than this factor is not cut."""
 
 
-def lipschitz(network: Network, box: Box | None = None, *, norm: float = math.inf, budget: int = 4096,
+def lipschitz(network: Network, box: Box | None = None, *, norm: float = math.inf, budget: int | None = None,
               rng: np.random.Generator | int = 0, points: ArrayLike | None = None) -> Bracket:
     """Return a bracket of the smallest L with ``|f_o(x) - f_o(z)| <= L ||x - z||`` for all x, z in the box, all o.
 
@@ -42,7 +42,8 @@ def lipschitz(network: Network, box: Box | None = None, *, norm: float = math.in
     point, proved there; tried are ``points`` (n, d) inside the box, corners of bumps found in the weights, drawn
     points, and points of the boxes that are cut. Upper end: the largest dual norm that the signs of the units allow
     on any part of the box, or the product of the layers' norms. ``budget``: parts of the box that are looked at; each
-    costs about 12 passes over the nonzeros for each output. The bracket closes in few dimensions only.
+    costs about 12 passes over the nonzeros for each output; by default 2^26 / nonzeros, at least 16 and at most 4096.
+    The bracket closes in few dimensions only.
     Evidence ENCLOSED, for the real network. Raises ValueError for points outside the box or wrong shapes.
 
     >>> from constructive.network import Network
@@ -51,14 +52,16 @@ def lipschitz(network: Network, box: Box | None = None, *, norm: float = math.in
     (4.0, 4.0)
     """
     who = "lipschitz"
-    order, most = as_norm(norm, who), as_count(budget, who, "budget", at_least=1)
+    order, nonzeros = as_norm(norm, who), max(1, network.size.nonzeros)
+    parts = min(4096, max(16, (1 << 26) // nonzeros)) if budget is None else budget
+    most = as_count(parts, who, "budget", at_least=1)
     domain = Box(np.full(network.inputs, -np.inf), np.full(network.inputs, np.inf)) if box is None else box
     if domain.dimension != network.inputs:
         raise ValueError(f"{who}: box has {domain.dimension} coordinates, the network takes {network.inputs}")
     draws = np.random.default_rng(rng)
     real = network.astype(np.float64)
     slopes = Slopes.of(real, order, domain.lower < domain.upper)
-    count = min(_DRAWS, max(4, _WORK // max(1, real.size.nonzeros)))
+    count = min(_DRAWS, max(4, _WORK // nonzeros))
     tried = [_inside(domain.lower[None], domain.upper[None], np.zeros(count, int), draws),
              _corners(real, domain, 4 * count, draws)]
     if points is not None:

@@ -37,13 +37,18 @@ _STEP = 2.0**-6
 _BLOCK_NUMBERS = 1 << 22
 
 
-def student_lipschitz(student: Student, *, norm: float = 2.0, box: Box | None = None, budget: int = 256,
-                      rng: np.random.Generator | int = 0) -> Bracket:
+def student_lipschitz(student: Student, *, norm: float = 2.0, box: Box | None = None,
+                      budget: int | None = None, rng: np.random.Generator | int = 0) -> Bracket:
     """Return a bracket of the Lipschitz constant of a student's scores over a box, by default the whole space.
 
     ``norm`` inf, 2 or 1 of the inputs; the steepest score counts. Lower end: slopes proved in the weights, among other
     points just outside corners of bumps against which the teacher pushes. Upper end: the formula of
-    :func:`slope_formula`, or bounds from the weights on ``budget`` parts of the box where those are smaller.
+    :func:`slope_formula`, or bounds from the weights on ``budget`` parts of the box where those are smaller; see
+    :func:`constructive.certificates.lipschitz.lipschitz`. Raises ValueError for an unknown norm.
+
+    >>> from constructive.students import memorize
+    >>> student_lipschitz(memorize([[0.0], [1.0]], [-1, 1], radius=0.25, ramp=0.125)).lower
+    16.0
     """
     order, draws = as_norm(norm, "student_lipschitz"), np.random.default_rng(rng)
     domain = Box(*(np.full(student.X.shape[1], end) for end in (-np.inf, np.inf))) if box is None else box
@@ -52,7 +57,8 @@ def student_lipschitz(student: Student, *, norm: float = 2.0, box: Box | None = 
     return Bracket(found.lower, min(found.upper, slope_formula(student, norm=order, box=domain, budget=budget)))
 
 
-def slope_formula(student: Student, *, norm: float = 2.0, box: Box | None = None, budget: int = 256) -> float:
+def slope_formula(student: Student, *, norm: float = 2.0, box: Box | None = None,
+                  budget: int | None = None) -> float:
     """Return an upper bound of the student's Lipschitz constant from its bumps and its teacher's constant.
 
     See the module's formula; sums of bumps where supports cross; infinite for the gates "height" and "product". The

@@ -168,3 +168,22 @@ def test_no_answer_at_a_hundred_thousand_points_leaves_a_bracket(norm: float) ->
             steps = rng.uniform(-1, 1, shape) if rng.random() < 0.5 else rng.choice([-1.0, 1.0], shape)
             steps *= 0.03 * (1 - 2.0**-20) / np.maximum(np.linalg.norm(steps, ord=norm, axis=1, keepdims=True), 1.0)
             assert (network(centers[safe] + steps)[:, 0] * labels[safe] > 0).all()
+
+
+def test_the_librarys_own_estimators_are_measured_by_their_students() -> None:
+    from constructive.estimators import RobustInterpolatorClassifier
+    rng = np.random.default_rng(14)
+    X, y = rng.random((40, 2)), rng.choice(["no", "yes"], 40)
+    model = RobustInterpolatorClassifier().fit(X, y)
+    measured = measure(model, X, y, radius=model.student_.radius)
+    assert measured.error.upper == 0
+    assert np.array_equal(measured.verdicts, verdicts(model.student_, X, y, radius=model.student_.radius))
+    assert "radius 0." in str(measured)
+
+
+def test_at_radius_zero_the_error_is_what_the_network_returns() -> None:
+    student, X, y = student_of(np.random.default_rng(15))
+    for model in (student, student.to_network(), student.teacher):
+        error = robust_error(model, X, y, radius=0.0)
+        assert error.width == 0
+        assert error.lower == np.mean(model(X)[:, 0] * y <= 0)

@@ -47,7 +47,7 @@ class Measurement:
     def __str__(self) -> str:
         ball = {1.0: "l_1", 2.0: "l_2", math.inf: "l_inf"}[self.norm]
         n, unknown = self.verdicts.size, int((self.verdicts == UNKNOWN).sum())
-        parts = [f"robust error {self.error} on {n} points, {ball} radius {self.radius:.17g}",
+        parts = [f"robust error {self.error} on {n} points, {ball} radius {float(self.radius)!r}",
                  "decided by " + ", ".join(f"{name} {count}" for name, count in self.decided) if self.decided else "",
                  f"{unknown} unknown: raise budget" if unknown else "",
                  f"{self.reevaluated[1]} of {self.reevaluated[0]} witnesses wrong in rational arithmetic too"

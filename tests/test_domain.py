@@ -89,5 +89,5 @@ def test_boxes_round_points_are_rounded_outward_by_at_most_one_double(center: fl
 def test_inward_boxes_are_the_outermost_doubles_of_the_real_ball(center: float, radius: float) -> None:
     low, high = (v.item() for v in inward_boxes(np.array([[center]]), radius))
     bottom, top = Fraction(center) - Fraction(radius), Fraction(center) + Fraction(radius)
-    assert bottom <= Fraction(low) and Fraction(high) <= top
-    assert Fraction(math.nextafter(low, -math.inf)) < bottom and Fraction(math.nextafter(high, math.inf)) > top
+    assert Fraction(math.nextafter(low, -math.inf)) < bottom <= Fraction(low)
+    assert Fraction(high) <= top < Fraction(math.nextafter(high, math.inf))

@@ -58,11 +58,11 @@ def main(out=None, seed=SEED):
     held = np.setdiff1d(np.arange(len(X)), rows)
     y, _ = con.populations.flip_labels(parity[rows], WRONG / TRAIN, rng)
     teacher = perturbed_training(X[rows], y, seed)
-    taught = con.risk.verdicts(teacher, X[held], parity[held], radius=DELTA, norm=2)
     prices = functools.partial(experiments.price_of_parameters, X[rows], y, X[held], parity[held], delta=DELTA,
                                teacher=teacher, budget=32, rng=seed)
-    found = prices(radius=RADII, recipes=RECIPES, verdicts=functools.partial(con.risk.verdicts, budget=4))
-    round_ones = prices(radius=ROUND, recipes=[PROJECTED], norm=2, verdicts=functools.partial(inherit, taught))
+    verdicts = functools.partial(con.risk.verdicts, budget=4)
+    found = prices(radius=RADII, recipes=RECIPES, verdicts=verdicts)
+    round_ones = prices(radius=ROUND, recipes=[PROJECTED], norm=2, verdicts=verdicts)
     everything = [*found, *round_ones]
     report = con.Report(
         title="The price of few parameters",
@@ -104,13 +104,6 @@ def perturbed_training(X, y, seed, epochs=60, batch=100):
     return con.as_network(model)
 
 
-def inherit(taught, model, X, y, *, radius, norm, classes):
-    """Return verdicts in l_2: of a student what its teacher's verdicts and its supports decide, else measured ones."""
-    if isinstance(model, con.Student):
-        return experiments.contact.inherited_verdicts(model, X, y, radius, taught)
-    return con.risk.verdicts(model, X, y, radius=radius, norm=norm, classes=classes)
-
-
 def students(rows):
     """Return the rows of students."""
     return [row for row in rows if row.name not in (TEACHER, NEIGHBOR)]
@@ -125,14 +118,14 @@ def checks(rows):
     """Return what was proved about all students at once."""
     mine, judge = students(rows), con.evidence.judge
     taught = {row.norm: row.robust.upper for row in rows if row.name == TEACHER}
-    excess = max(row.robust.lower - row.contact.upper - taught[row.norm] for row in mine)
+    beyond = [row.name for row in mine if row.robust.lower > row.contact.upper + taught[row.norm] + 2.0**-40]
     training = con.Bracket(max(row.training.lower for row in mine), max(row.training.upper for row in mine))
     found = (
         judge("largest robust training error", training, "==", 0.0),
         judge("counted nonzeros less their formula, largest",
               con.evidence.exactly(max(abs(row.nonzeros - row.formula) for row in mine)), "==", 0.0),
-        judge("robust error proved, less the teacher's at most, less the share of contact, largest",
-              con.Bracket(excess - 2.0**-50, excess + 2.0**-50), "<=", 0.0, "errors beyond the teacher's need contact"),
+        judge("students whose proved robust error exceeds the teacher's, at most, and the share of contact",
+              con.evidence.exactly(len(beyond)), "==", 0.0, "errors beyond the teacher's need contact"),
     )
     return tuple(replace(check, instances=len(mine)) for check in found)
 

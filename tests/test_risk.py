@@ -89,7 +89,7 @@ def test_bad_arguments_are_named(change, words):
 
 def test_foreign_models_are_refused_by_kind():
     with pytest.raises(TypeError, match="model"):
-        con.robust_error("a string", FRESH, LABELS, radius=0.01)
+        con.robust_error(object(), FRESH, LABELS, radius=0.01)
 
 
 def test_risk_brackets_contain_the_sample_and_shrink_with_it():

@@ -30,7 +30,6 @@ from constructive.certificates.lipschitz import lipschitz
 from constructive.certificates.training import certify
 from constructive.domain import Box
 from constructive.evidence import Bracket, Evidence, Table, exactly
-from constructive.experiments.contact import reaching
 from constructive.experiments.running import run_cells, seed_of
 from constructive.experiments.steepness import student_lipschitz
 from constructive.experiments.storage import Cell, Result
@@ -39,6 +38,7 @@ from constructive.network import Network
 from constructive.populations import sample_bracket
 from constructive.students import NearestNeighbor, Recipe, Student, memorize, unavoidable
 from constructive.students.boxes import Bumps
+from constructive.students.contact import reaching
 from constructive.students.recipes import as_recipe
 from constructive.students.student import decide
 from constructive.teachers.teacher import Teacher, as_teacher

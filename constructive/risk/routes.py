@@ -15,8 +15,10 @@ from constructive.network import Layer, Network
 from constructive.risk.found import Found, Rows, Task, by_all, by_structure
 from constructive.risk.measurement import SAFE, UNKNOWN, WRONG
 from constructive.students import Student
+from constructive.students.balls import BallBumps
 from constructive.students.boxes import Bumps
-from constructive.students.robustness import disturbed, robust_verdicts, rule_witnesses
+from constructive.students.contact import disturbed
+from constructive.students.robustness import robust_verdicts, rule_witnesses
 from constructive.teachers.ranges import range_on_boxes
 
 Array = NDArray[np.float64]
@@ -137,7 +139,8 @@ def _undisturbed(student: Student, task: Task, labels: Labels, low: Array, high:
     """
     if student.recipe.gate == "product":
         return np.flatnonzero(np.zeros(task.points.shape[0], bool))
-    if labels.classes is None or not isinstance(student.bumps, Bumps):
+    if labels.classes is None or student.bumps is None or (isinstance(student.bumps, BallBumps)
+                                                          and task.norm != student.norm):
         return np.flatnonzero(~student.reached(low, high))
     slack = student.ramp * (2.0**-40 if student.precision == "float64" else 2.0**-14)
     names = np.array(student.classes)[labels.index]

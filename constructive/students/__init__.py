@@ -1,11 +1,12 @@
 """Students: networks that memorize labelled data on whole balls and follow a teacher elsewhere."""
 
+from constructive.students.contact import disturbed
 from constructive.students.family import Difference, Family
 from constructive.students.memorizing import memorize
 from constructive.students.neighbors import NearestNeighbor
 from constructive.students.pairs import Separation, separation
 from constructive.students.recipes import Recipe
-from constructive.students.robustness import disturbed, robust_verdicts, unavoidable
+from constructive.students.robustness import robust_verdicts, unavoidable
 from constructive.students.student import Student
 
 __all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference",

@@ -127,29 +127,6 @@ def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: flo
     return out
 
 
-def disturbed(student: Student, X: ArrayLike, y: Any, delta: float) -> NDArray[np.bool_]:
-    """Return for which points the closed delta-ball meets the closed support of a bump of another class.
-
-    At all other points the student is right on the ball wherever its teacher is: bumps of the own class only help, and
-    elsewhere the gate returns the teacher (clipped, for two classes without a change of sign; for more classes where
-    the amplitude bounds its scores). So ``robust error <= teacher's + mean of this``, for every number of classes.
-    X (n, d), y (n,) labels, l_inf balls. Raises ValueError for real labels and for bumps that are not boxes.
-    """
-    who = "disturbed"
-    if student.labels.classes is None:
-        raise ValueError(f"{who}: needs classes, got a student of real labels; use experiments.gaps.robust_gap")
-    if student.bumps is None:
-        return np.zeros(as_points(X, who, dimension=student.X.shape[1]).shape[0], bool)
-    if not isinstance(student.bumps, Bumps):
-        raise ValueError(f"{who}: needs bumps on boxes, got bumps on balls; pass norm=inf to memorize")
-    points = as_points(X, who, dimension=student.X.shape[1])
-    size = as_number(delta, who, "delta", at_least=0.0)
-    labels = clean_labels(y, points.shape[0], who=who, classes=student.labels.classes)
-    out = np.zeros(points.shape[0], bool)
-    out[_rivals_met(student.bumps, points, student.bumps.index, labels.index, size, Fraction(1))[0]] = True
-    return out
-
-
 def _rivals_met(bumps: Bumps, points: Array, told: NDArray[Any], truth: NDArray[Any], delta: float,
                 ratio: Fraction) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Return the pairs (point, bump of another label) within ratio * ramp, and their distances in l_1.

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from constructive.certificates.lipschitz import lipschitz
 from constructive.domain import Box
 from constructive.evidence import Bracket
-from constructive.experiments.contact import inherited_verdicts, reaching, rivals_near
 from constructive.experiments.price import (
     NEIGHBOR,
     TEACHER,
@@ -30,6 +29,7 @@ from constructive.experiments.steepness import slope_formula, steep_points, stud
 from constructive.network import Network
 from constructive.risk import verdicts
 from constructive.students import NearestNeighbor, Recipe, memorize, separation, unavoidable
+from constructive.students.contact import reaching, rivals_near
 
 RECIPES = (Recipe("all faces"), Recipe("needed", faces="needed"), Recipe("shared", faces="needed", share=True),
            Recipe("merged", faces="needed", merge=True), Recipe("sums", gate="argmax"))
@@ -331,20 +331,7 @@ def test_faces_left_out_at_the_domain_count_where_the_box_leaves_it() -> None:
     assert everywhere == 2 * inside
 
 
-# -- what is inherited -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_inherited_verdicts_never_contradict_the_others(recipe: Recipe, data: tuple[Any, ...]) -> None:
-    X, y, held, truth = data
-    student = memorize(X, y, radius=RADIUS, recipe=recipe, teacher=steps(), rng=0)
-    taught = judged(steps(), held, truth, radius=DELTA, classes=(0, 1))
-    mine = inherited_verdicts(student, held, truth, DELTA, taught)
-    others = judged(student, held, truth, radius=DELTA, classes=(0, 1))
-    assert not ((mine == 0) & (others == 1)).any()
-    assert not ((mine == 1) & (others == 0)).any()
-    assert (mine == 0).any()
-    assert (mine == 1).any()
+# -- what balls reach ---------------------------------------------------------------------------------------------
 
 
 def test_projected_balls_reach_what_their_images_reach() -> None:
@@ -360,12 +347,6 @@ def test_projected_balls_reach_what_their_images_reach() -> None:
     share = float(((away <= radius + student.ramp + 0.05) & rival).any(axis=1).mean())
     assert found.lower <= share <= found.upper <= found.lower + 0.02
     assert 0 < share < 1
-
-
-def test_the_gate_that_does_not_copy_passes_nothing_on() -> None:
-    student = memorize([[0.25], [0.75]], [0, 1], radius=0.125, recipe="paper")
-    with pytest.raises(ValueError, match="product"):
-        inherited_verdicts(student, [[0.5]], [0], 0.1, np.zeros(1, np.int8))
 
 
 def test_data_dependent_values_are_those_that_move_with_the_data() -> None:

@@ -1,4 +1,4 @@
-"""Which held-out balls come near a bump that is told another label, and what a student inherits from its teacher."""
+"""Which balls come near a bump that is told another label: everywhere else a student is as right as its teacher."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_number, as_points
-from constructive.domain import outward_boxes
 from constructive.evidence import Bracket, Evidence, exactly
 from constructive.labels import clean_labels
-from constructive.students import Student
 from constructive.students.balls import BallBumps
 from constructive.students.boxes import Bumps
 from constructive.students.robustness import interference
+from constructive.students.student import Student
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -36,7 +35,7 @@ def rivals_near(student: Student, X: ArrayLike, y: Any, delta: float,
     points = as_points(X, who, dimension=student.X.shape[1])
     size = as_number(delta, who, "delta", at_least=0.0)
     if student.classes is None:
-        raise ValueError(f"{who}: needs classes, the student has real labels; use distances instead")
+        raise ValueError(f"{who}: needs classes, the student has real labels; see experiments.gaps for these")
     index = clean_labels(y, points.shape[0], who=who, classes=student.classes).index
     bumps, part = student.bumps, Fraction(fraction)
     if bumps is None:
@@ -50,6 +49,17 @@ def rivals_near(student: Student, X: ArrayLike, y: Any, delta: float,
     return _near_boxes(bumps, points, index, inner, part), outer
 
 
+def disturbed(student: Student, X: ArrayLike, y: Any, delta: float) -> Flags:
+    """Return for which points the closed delta-ball meets, or may meet, the support of a bump of another class.
+
+    At all other points the student is right on the ball wherever its teacher is: bumps of the own class only help, and
+    elsewhere the gate returns the teacher (clipped, for two classes without a change of sign; for more classes where
+    the amplitude bounds its scores). So ``robust error <= teacher's + mean of this``, for every number of classes.
+    X (n, d), y (n,) labels; balls in the student's norm. Raises ValueError for real labels.
+    """
+    return rivals_near(student, X, y, delta, 1)[1]
+
+
 def reaching(student: Student, X: ArrayLike, y: Any, delta: float,
              fraction: Fraction | int = Fraction(1, 2)) -> Bracket:
     """Return the share of points whose delta-ball comes within fraction * ramp of a bump told another class.
@@ -60,29 +70,6 @@ def reaching(student: Student, X: ArrayLike, y: Any, delta: float,
     if isinstance(student.bumps, Bumps) and student.norm == math.inf:
         return exactly(Fraction(int(surely.sum()), surely.size))
     return Bracket(float(surely.mean()), float(perhaps.mean()), Evidence.ENCLOSED)
-
-
-def inherited_verdicts(student: Student, X: ArrayLike, y: Any, delta: float,
-                       taught: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return what the teacher's verdicts on delta-balls (0 right, 1 wrong, -1 unknown) decide about the student.
-
-    Right where the teacher is and no support of another class is met; wrong where the teacher is and no support at
-    all is met, and where the student is wrong at the point itself. For all gates but "product", as real functions of
-    the teacher's values; three or more scores are clipped, so that outside the data's bounding box only the last rule
-    is used. Raises ValueError for gate "product".
-    """
-    if student.recipe.gate == "product":
-        raise ValueError("inherited_verdicts: gate='product' does not copy its teacher exactly")
-    points = as_points(X, "inherited_verdicts", dimension=student.X.shape[1])
-    out = np.full(points.shape[0], -1, np.int8)
-    low, high = outward_boxes(points, delta)
-    plain = np.ones(points.shape[0], bool)  # nothing is clipped that would matter
-    if student.labels.outputs > 1 and student.recipe.gate != "argmax":
-        plain = (low >= student.X.min(axis=0)).all(axis=1) & (high <= student.X.max(axis=0)).all(axis=1)
-    out[(taught == 0) & plain & ~rivals_near(student, points, y, delta, 1)[1]] = 0
-    out[(taught == 1) & plain & ~student.reached(low, high)] = 1
-    out[student.predict(points) != np.asarray(y)] = 1
-    return out
 
 
 def _near_boxes(bumps: Bumps, points: Array, index: NDArray[np.int64], delta: float, part: Fraction) -> Flags:

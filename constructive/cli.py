@@ -1,7 +1,7 @@
-"""The command line: demo, memorize, verify, theorems.
+"""The command line: demo, memorize, verify, theorems, check.
 
-Exit codes: 0 done (or confirmed), 1 refuted, 2 undecided, 64 wrong usage or bad input. Results go to stdout,
-progress and messages to stderr.
+Exit codes: 0 done (or confirmed), 1 refuted, 2 undecided, 3 no certificate (check), 64 wrong usage or bad input.
+Results go to stdout, progress and messages to stderr.
 """
 
 from __future__ import annotations
@@ -234,3 +234,13 @@ def theorems() -> int:
         print(f"  needs: {'; '.join(record.hypotheses)}")
         print(f"  {record.cite()}\n")
     return 0
+
+
+# -- check --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="A certificate file, as Certificate.save writes it.")]) -> int:
+    """Check a certificate in exact arithmetic, from weights and data alone; exit code 3 if the file is none."""
+    from constructive.certificates.checker import main as checked
+    return checked([str(file)])

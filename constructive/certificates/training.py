@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,11 +22,12 @@ from constructive._checks import as_norm, as_number, as_points
 from constructive.certificates.balls import ball_bounds
 from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.exact import exact_interval_bounds
+from constructive.certificates.filing import Subject, bracket_of, file_bytes, subject_of, written
 from constructive.certificates.goals import Goal, goal_of
 from constructive.certificates.linear import refined_bounds
 from constructive.certificates.structural import structural_bounds
 from constructive.domain import inward_boxes, outward_boxes
-from constructive.evidence import Bracket, Evidence, Verdict
+from constructive.evidence import Bracket, Evidence, Verdict, versions
 from constructive.labels import Labels, clean_labels
 from constructive.network import Network
 
@@ -46,7 +48,8 @@ class Certificate:
 
     ``robust_error`` brackets the fraction of data whose closed ball holds a wrong answer; ``sup_error`` brackets
     the largest deviation from the labels over all balls (scores for classes, values for real labels);
-    ``certified`` counts the boxes decided by each method; ``witness`` is (index, point, output) of a wrong answer.
+    ``certified`` counts the boxes decided by each method; ``witness`` is (index, point, output) of a wrong answer;
+    ``subject`` is the network with its data, which :meth:`save` writes down, and ``classes`` their names.
     """
 
     statement: str
@@ -61,9 +64,58 @@ class Certificate:
     witness: tuple[int, Array, Array] | None
     right: NDArray[np.bool_]
     note: str = ""
+    subject: Subject | None = None
+    classes: tuple[Any, ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.verdict.value.upper()}: {self.statement}; robust training error {self.robust_error}"
+
+    def save(self, path: str | os.PathLike[str], *, seed: int | None = None) -> None:
+        """Write the certificate to a file that ``constructive check`` verifies; the same bytes every time.
+
+        The file holds the network, the data and the goals themselves, nothing executable, and ends in a SHA-256 of
+        all before; ``seed`` is noted in it. ValueError if the certificate has no subject or is too large.
+        """
+        if self.subject is None:
+            raise ValueError("Certificate.save: this certificate does not hold its network; make it with certify")
+        names = [c if isinstance(c, (bool, int, str)) else float(c).hex() for c in self.classes or ()]
+        about: dict[str, Any] = {
+            "statement": self.statement, "preconditions": list(self.preconditions), "verdict": self.verdict.value,
+            "robust_error": written(self.robust_error), "sup_error": written(self.sup_error), "note": self.note,
+            "certified": [list(pair) for pair in self.certified], "versions": versions(), "seed": seed,
+            "classes": None if self.classes is None else names,
+            "right": "all" if self.right.all() else np.packbits(self.right).tobytes().hex(),
+            "output": [] if self.witness is None else [float(v).hex() for v in self.witness[2]],
+        }
+        data = file_bytes(self.subject, kind=self.kind, radius=self.radius, norm=self.norm, about=about,
+                          witness=self.witness)
+        with open(path, "wb") as file:
+            file.write(data)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Certificate:
+        """Return the certificate saved at path; what it says is read, not checked again.
+
+        Use ``constructive check`` or :func:`constructive.certificates.checker.check` to have it proved. ValueError
+        if the file is not a certificate or says nothing about itself.
+        """
+        with open(path, "rb") as file:
+            subject, header, found = subject_of(file.read())
+        about, n = header["about"], header["n"]
+        try:
+            bits = np.frombuffer(bytes.fromhex(about["right"] if about["right"] != "all" else "ff" * ((n + 7) // 8)),
+                                 np.uint8)
+            output = np.array([float.fromhex(v) for v in about["output"]])
+            return Certificate(
+                statement=str(about["statement"]), kind=header["kind"], preconditions=tuple(about["preconditions"]),
+                robust_error=bracket_of(about["robust_error"]), sup_error=bracket_of(about["sup_error"]),
+                verdict=Verdict(about["verdict"]), radius=float.fromhex(header["radius"]), norm=float(header["norm"]),
+                certified=tuple((str(method), int(count)) for method, count in about["certified"]),
+                witness=None if found is None else (*found, output), right=np.unpackbits(bits, count=n).astype(bool),
+                note=str(about["note"]), subject=subject,
+                classes=None if about["classes"] is None else tuple(about["classes"]))
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"Certificate.load: {os.fspath(path)!r} says nothing about itself: {error}") from error
 
 
 def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm: float = math.inf,
@@ -116,6 +168,7 @@ def certify(network: Network, X: ArrayLike, y: ArrayLike, *, radius: float, norm
         robust_error=error,
         sup_error=Bracket(min(seen, float(deviation.max())), float(deviation.max()), evidence),
         verdict=verdict, radius=size, norm=p, certified=certified, witness=witness, right=right, note=note,
+        subject=Subject(network, points, goal), classes=labels.classes,
     )
 
 

@@ -105,7 +105,7 @@ THEOREM = Theorem(
             Claim("robust error on the sample", robust_error, stated,
                   "share of points where the teacher errs or a rival is near")),
     draw=noisy.draw, construct=construct, plant=plant, repeats=4,
-    proof=(("off rival bumps the lower envelope and the teacher decide", "students.gates.clip"),
+    proof=(("off rival bumps the lower envelope and the teacher decide", "students.gates.envelopes"),
            ("least distance over a ball is separable", "theorems.noisy.distances"),
            ("bounds of the weights alone", "theorems.deciding.decide")),
 )

@@ -1,4 +1,4 @@
-"""The command line: demo, memorize, verify, theorems, check.
+"""The command line: demo, memorize, verify, theorems, check, instances.
 
 Exit codes: 0 done (or confirmed), 1 refuted, 2 undecided, 3 no certificate (check), 64 wrong usage or bad input.
 Results go to stdout, progress and messages to stderr.
@@ -244,3 +244,25 @@ def check(file: Annotated[Path, typer.Argument(help="A certificate file, as Cert
     """Check a certificate in exact arithmetic, from weights and data alone; exit code 3 if the file is none."""
     from constructive.certificates.checker import main as checked
     return checked([str(file)])
+
+
+# -- instances ----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def instances(
+    folder: Annotated[Path, typer.Argument(help="Folder for networks, properties and the truth; made if missing.")],
+    seed: Annotated[int, typer.Option(min=0, help="Changes every network.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="Most dense weights of a network.")] = 1_000_000,
+    largest: Annotated[int, typer.Option(min=2, help="Most inputs of a network.")] = 16,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds that instances.csv grants each instance.")] = 60,
+) -> int:
+    """Write verification instances whose answers are known by theorem: ONNX, VNN-LIB, instances.csv, truth.csv."""
+    from constructive.instances import write_instances
+    try:
+        written = write_instances(folder, seed=seed, limit=limit, largest=largest, timeout=timeout)
+    except ModuleNotFoundError as missing:
+        print(f"instances needs {missing.name}, which is not installed; see the extras in README")
+        return 0
+    print(written)
+    return 0

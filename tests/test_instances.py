@@ -1,0 +1,313 @@
+"""Instances: every answer is checked again by exact arithmetic that knows nothing of the formulas."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import multiprocessing
+import queue
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from constructive.cli import main
+from constructive.instances import Instance, suite, write_instances
+from constructive.instances.corners import Corners, distance_from_outside, radius_from_outside
+from constructive.instances.instance import evaluation_error, instance
+from constructive.instances.mixing import balanced, shears, shuffled
+from constructive.interop import as_network
+from constructive.interop.vnnlib import Comparison
+from constructive.network import Network
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Instance]:
+    return list(suite(np.random.default_rng(7), 12))
+
+
+def lead(one: Instance, x: Any) -> Fraction:
+    """Return the right answer's lead at x in exact arithmetic."""
+    values = one.network.exact(x)
+    ends = [(values[c.output], values[c.other] if isinstance(c.other, int) else Fraction(c.other), c.sign)
+            for (c,) in one.asked.wrong]
+    return min(own - other if sign == "<=" else other - own for own, other, sign in ends)
+
+
+def test_every_witness_is_a_violation_in_exact_arithmetic(drawn: list[Instance]) -> None:
+    found = [one for one in drawn if one.witness is not None]
+    assert len(found) > 60
+    for one in found:
+        x = one.witness.tolist()  # type: ignore[union-attr]
+        assert one.asked.violated(x, one.network.exact(x))
+        assert -lead(one, x) == one.margin
+
+
+def test_a_scores_least_value_is_at_a_corner_and_is_the_margin(drawn: list[Instance]) -> None:
+    """The score is least at a corner of the ball for every family but balls outside: enumerate corners, exactly."""
+    found = [one for one in drawn if one.answer == "unsat" and one.tight and one.network.inputs <= 4
+             and one.family != "outsides"]
+    assert len({one.family for one in found}) >= 6
+    for one in found:
+        corners = itertools.product(*zip(one.asked.lower.tolist(), one.asked.upper.tolist(), strict=True))
+        assert min(lead(one, corner) for corner in corners) == one.margin
+
+
+def test_no_point_of_an_unsat_ball_leads_by_less_than_its_margin(drawn: list[Instance]) -> None:
+    rng = np.random.default_rng(0)
+    for one in drawn:
+        if one.answer == "unsat":
+            low, high = one.asked.lower, one.asked.upper
+            choice = rng.integers(0, 3, (40, low.size))
+            points = np.where(choice == 0, low, np.where(choice == 1, high, low + (high - low) * 0.5))
+            assert min(lead(one, point.tolist()) for point in points[:4]) >= one.margin
+            wide = one.network.astype(np.float64)
+            slack = 2 * Fraction(evaluation_error(wide, low, high, 2.0**-53))
+            values = wide(points)
+            for (c,) in one.asked.wrong:
+                other = values[:, c.other] if isinstance(c.other, int) else c.other
+                gaps = values[:, c.output] - other if c.sign == "<=" else other - values[:, c.output]
+                assert Fraction(gaps.min()) >= one.margin - slack
+
+
+def test_the_robust_radius_separates_the_answers(drawn: list[Instance]) -> None:
+    known = [one for one in drawn if one.robust_radius is not None]
+    assert len(known) > 150
+    for one in known:
+        assert (one.answer == "sat") == (one.radius >= one.robust_radius)
+
+
+def test_at_the_robust_radius_some_corner_scores_exactly_zero() -> None:
+    for one in suite(np.random.default_rng(1), 4):
+        if one.robust_radius is not None and one.family not in ("outsides", "plateaus"):
+            center = [Fraction(float(c)) for c in one.center]
+            ends = [(c - one.robust_radius, c + one.robust_radius) for c in center]
+            assert min(lead(one, corner) for corner in itertools.product(*ends)) == 0
+
+
+def test_half_of_the_unsat_instances_defeat_intervals_and_backward_bounds(drawn: list[Instance]) -> None:
+    unsat = [one for one in drawn if one.answer == "unsat" and one.margin >= Fraction(1, 1000)]
+    hard = [one for one in unsat if one.interval <= 0 and one.backward <= 0]
+    assert 2 * len(hard) >= len(unsat) >= 50
+    assert any(one.interval > 0 for one in unsat)
+    assert any(one.interval <= 0 < one.backward for one in unsat)
+
+
+def test_no_bound_proves_what_is_false(drawn: list[Instance]) -> None:
+    for one in drawn:
+        if one.answer == "sat":
+            assert one.interval <= 0
+            assert one.backward <= 0
+
+
+def test_the_programs_answer_as_stated(drawn: list[Instance]) -> None:
+    for one in drawn:
+        for name in one.semantics[1:]:
+            f = one.network.astype(name)
+            points = [one.witness] if one.witness is not None else [one.center, one.asked.lower, one.asked.upper]
+            for x in points:
+                values = f(np.asarray(x, name)).astype(np.float64).tolist()
+                violated = one.asked.violated(np.asarray(x).tolist(), values)
+                assert violated == (one.answer == "sat")
+    assert {one.semantics for one in drawn} == {("real",), ("real", "float64"), ("real", "float64", "float32")}
+
+
+def test_the_rounding_of_programs_stays_within_its_bound(drawn: list[Instance]) -> None:
+    rng = np.random.default_rng(3)
+    for one in drawn[::7]:
+        low, high = one.asked.lower, one.asked.upper
+        x = (low + (high - low) * rng.random((3, low.size))).astype(np.float32)
+        x = np.clip(x, low, high).astype(np.float32)
+        bound = evaluation_error(one.network.astype(np.float64), low, high, 2.0**-24)
+        for point, values in zip(x, one.network(x), strict=True):
+            exact = one.network.exact(point.tolist())
+            assert max(abs(Fraction(float(v)) - e) for v, e in zip(values, exact, strict=True)) <= bound
+
+
+# -- what the formulas are made of ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [1, 2, 4, 6, 8])
+def test_changes_of_basis_are_exact_both_ways(d: int) -> None:
+    rng = np.random.default_rng(d)
+    mixing = shuffled(d, rng).then(balanced(d))
+    if d > 1:
+        mixing = mixing.then(shears(d, 2 * d, rng))
+    forth = [[Fraction(v) for v in row] for row in mixing.matrix.tolist()]
+    back = [[Fraction(v) for v in column] for column in mixing.inverse.T.tolist()]
+    product = [[sum(a * b for a, b in zip(row, column, strict=True)) for column in back] for row in forth]
+    assert product == [[int(i == j) for j in range(d)] for i in range(d)]
+
+
+def test_the_radius_of_a_lone_bump_is_the_radius_and_its_share_of_the_ramp() -> None:
+    for d in (1, 2, 3, 8):
+        corners = Corners.of(np.eye(d), [0.0] * d, 0.25, 0.5)
+        assert corners.robust_radius() == Fraction(1, 4) + Fraction(1, 4 * d)
+        assert corners.least_score(corners.robust_radius()) == 0
+        assert corners.least_score(Fraction(1, 4)) == 1
+
+
+def test_the_radius_is_where_the_worst_corner_reaches_half_a_ramp() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        d = int(rng.integers(1, 5))
+        basis = rng.integers(-3, 4, (d, d)) * 1.0
+        basis[np.arange(d), np.arange(d)] += 7
+        corners = Corners.of(basis, (rng.integers(-8, 9, d) / 16).tolist(), 0.25, 1.0)
+        radius = corners.robust_radius()
+        assert corners.worst(radius)[0] == Fraction(1, 2) or (radius == 0 and corners.worst(radius)[0] > Fraction(1, 2))
+        if radius > 0:
+            assert corners.worst(radius * Fraction(999, 1000))[0] < Fraction(1, 2)
+
+
+def test_the_radius_from_outside_is_where_the_distance_reaches_half_a_ramp() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(100):
+        offset = (rng.integers(-40, 41, int(rng.integers(1, 5))) / 16).tolist()
+        radius = radius_from_outside(offset, 0.25, 0.5)
+        least = distance_from_outside(offset, 0.25, radius)
+        assert least == Fraction(1, 4) or (radius == 0 and least <= Fraction(1, 4))
+        assert radius == 0 or distance_from_outside(offset, 0.25, radius * Fraction(999, 1000)) > Fraction(1, 4)
+
+
+def test_a_false_witness_and_a_missing_margin_are_refused() -> None:
+    f = Network.build([([[1.0]], None)], np.float32)
+    wrong = ((Comparison(0, "<=", 0.0),),)
+    with pytest.raises(ValueError, match="the witness of f leads by 1/4, not by -1/4"):
+        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(1, 4), theorem="",
+                 witness=np.array([0.25]))
+    with pytest.raises(ValueError, match="has no witness and margin=0"):
+        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(0), theorem="")
+    with pytest.raises(ValueError, match=r"needs 1/3, which is no float32 number|needs -1/3"):
+        instance("f", "f", f, np.array([0.0]), Fraction(1, 3), "+1", wrong, margin=Fraction(1), theorem="")
+
+
+# -- files ------------------------------------------------------------------------------------------------------
+
+
+def table(path: Path) -> list[list[str]]:
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_files_say_what_the_instances_say(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    written = write_instances(tmp_path, seed=3, largest=4, timeout=30)
+    for home, chosen in ((tmp_path, written.main), (tmp_path / "edge", written.edge)):
+        names, *rows = table(home / "truth.csv")
+        listed = table(home / "instances.csv")
+        assert len(rows) == len(listed) == len(chosen) > 10
+        for entry, row, one in zip(listed, rows, chosen, strict=True):
+            truth = dict(zip(names, row, strict=True))
+            assert entry == [truth["onnx"], truth["vnnlib"], "30"]
+            assert (truth["answer"], Fraction(truth["margin"])) == (one.answer, one.margin)
+            assert (one.margin >= Fraction(1, 1000)) == (home == tmp_path)
+            f = as_network(home / truth["onnx"])
+            lower, upper = read_box(home / truth["vnnlib"])
+            assert f.dtype == np.float32
+            assert (lower, upper) == (one.asked.lower.tolist(), one.asked.upper.tolist())
+            if truth["answer"] == "sat":
+                x = [float(v) for v in truth["witness"].split()]
+                assert one.asked.violated(x, f.exact(x))
+
+
+def read_box(path: Path) -> tuple[list[float], list[float]]:
+    words = [line.strip("()").replace("(", "").split() for line in path.read_text().splitlines() if " X_" in line]
+    bounds = [words[k] for k in range(len(words)) if words[k][0] == "assert"]
+    return [float(w[3]) for w in bounds if w[1] == ">="], [float(w[3]) for w in bounds if w[1] == "<="]
+
+
+def test_the_standard_reader_takes_every_property(tmp_path: Path) -> None:
+    vnnlib = pytest.importorskip("vnnlib")
+    from vnnlib.compat import transform
+    written = write_instances(tmp_path, largest=4)
+    for name, one in zip([row[0] for row in table(tmp_path / "truth.csv")[1:]], written.main, strict=True):
+        [case] = transform(vnnlib.parse_query_file(str(tmp_path / "vnnlib2" / f"{name}.vnnlib")))
+        assert case.input_box == list(zip(one.asked.lower.tolist(), one.asked.upper.tolist(), strict=True))
+        assert len(case.output_constraints) == len(one.asked.wrong)
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        write_instances(tmp_path / name, seed=seed, largest=2)
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+    assert len(files) > 50
+    assert all((tmp_path / "a" / one).read_bytes() == (tmp_path / "b" / one).read_bytes() for one in files)
+    assert (tmp_path / "a" / "truth.csv").read_bytes() != (tmp_path / "c" / "truth.csv").read_bytes()
+
+
+def test_networks_beyond_the_limit_are_left_out_and_counted(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    everything = write_instances(tmp_path / "a", largest=2)
+    some = write_instances(tmp_path / "b", largest=2, limit=200)
+    assert some.left_out == len(everything.main) + len(everything.edge) - len(some.main) - len(some.edge) > 0
+    assert max(one.network.size.parameters for one in some.main) <= 200
+    assert "left out for their size" in str(some)
+
+
+def test_the_command_writes_a_suite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
+    assert main(["instances", str(tmp_path / "suite"), "--largest", "2", "--seed", "1"]) == 0
+    assert "instances, " in capsys.readouterr().out
+    assert (tmp_path / "suite" / "instances.csv").exists()
+    assert main(["instances", str(tmp_path / "suite"), "--largest", "1"]) == 64
+
+
+# -- another verifier -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_marabou_agrees_wherever_it_decides(tmp_path: Path) -> None:
+    """50 instances with margins of at least 1/1000, 25 of each answer: the true answer or a timeout."""
+    pytest.importorskip("maraboupy")
+    written = write_instances(tmp_path, largest=6)
+    paths = [tmp_path / row[1] for row in table(tmp_path / "truth.csv")[1:]]
+    order = sorted(range(len(paths)), key=lambda k: written.main[k].network.size.units)
+    chosen = [k for answer in ("sat", "unsat") for k in [k for k in order if written.main[k].answer == answer][:25]]
+    assert len(chosen) == 50
+    decided = {"sat": 0, "unsat": 0}
+    for k in chosen:
+        one = written.main[k]
+        found = [answer_of_marabou(paths[k], one, part) for part in one.asked.wrong]
+        answer = "sat" if "sat" in found else "timeout" if "timeout" in found else "unsat"
+        assert answer in (one.answer, "timeout"), f"{paths[k].stem}: {found}"
+        decided[one.answer] += answer != "timeout"
+    assert decided["sat"] >= 20
+    assert decided["unsat"] >= 10
+
+
+def answer_of_marabou(path: Path, one: Instance, part: tuple[Comparison, ...]) -> str:
+    """Return "sat", "unsat" or "timeout"; a process of its own, because Marabou does not always keep its time."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    asked = [(entry.output, entry.sign, entry.other) for entry in part]
+    arguments = (answers, str(path), one.asked.lower.tolist(), one.asked.upper.tolist(), asked)
+    process = context.Process(target=ask_marabou, args=arguments)
+    process.start()
+    try:
+        answer = answers.get(timeout=15)
+    except queue.Empty:
+        answer = "timeout"
+    process.kill()
+    process.join()
+    return {"TIMEOUT": "timeout"}.get(answer, answer)
+
+
+def ask_marabou(answers: Any, path: str, lower: list[float], upper: list[float], asked: list[Any]) -> None:
+    from maraboupy import Marabou
+    network = Marabou.read_onnx(path)
+    inputs, outputs = network.inputVars[0].reshape(-1), network.outputVars[0].reshape(-1)
+    for variable, low, high in zip(inputs, lower, upper, strict=True):
+        network.setLowerBound(variable, low)
+        network.setUpperBound(variable, high)
+    for output, sign, other in asked:
+        factor = 1.0 if sign == "<=" else -1.0
+        if isinstance(other, int):
+            network.addInequality([outputs[output], outputs[other]], [factor, -factor], 0.0)
+        else:
+            network.addInequality([outputs[output]], [factor], factor * other)
+    options = Marabou.createOptions(verbosity=0, timeoutInSeconds=8)
+    answers.put(str(network.solve(verbose=False, options=options)[0]))

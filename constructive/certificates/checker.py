@@ -2,47 +2,44 @@
 
     python -m constructive.certificates.checker FILE        python checker.py FILE
 
-This file needs only Python and numpy and shares no code with the library. It trusts nothing in the file; the claim is
-derived again from weights, data and radius: on the closed ball round every datum the network's answer is right (its
-sign is the goal's, its largest score is strictly the goal's, or its value equals the goal). Balls in l_1 and l_2 are
-checked on the l_inf box around them; boxes are rounded outward to numbers of the network's format. Every double is an
-integer times a power of two: all values of one layer are Python integers times 2^-scale.
-
+Needs only Python and numpy, shares no code with the library and trusts nothing in the file. The claim is derived again
+from weights, data and radius: on the closed ball round every datum the network's answer is right (its sign is the
+goal's, its largest score is strictly the goal's, or its value equals the goal). Balls in l_1 and l_2 are checked on the
+l_inf box around them; boxes are rounded outward to the network's format. All values of one layer are Python integers
+times 2^-scale, which holds every double.
 * Kind "real": interval arithmetic on these integers, no rounding.
-* Kinds "float64", "float32": every program that evaluates the network in that format with +, x and fused
-  multiply-add rounded to nearest, each sum in any order. A unit is then a tree of rounded additions. Rounding is
-  monotone, so the tree's value rises with each summand: it is at most its value on upper ends T of the summands,
-  T a number of the format >= the real product (then also >= the rounded one). Summands with T <= 0 may be left out.
-  ``upper_end`` takes the least of these bounds, each true for every tree: (1) two summands: their sum, rounded;
-  (2) all are multiples of g, the positive and the negative ones add up to at most 2^p g each: each partial sum is a
-  number of the format, so the tree is exact (also with summands T <= 0 left out that are no multiples);
-  (3) m summands: the sum plus (m - 1) 2^-p times the sum of their sizes. Sizes near overflow leave a box undecided.
+* Kinds "float64", "float32": every program that evaluates the network in that format with +, x and fused multiply-add
+  rounded to nearest, each sum in any order. A unit is then a tree of rounded additions. Rounding is monotone, so the
+  tree's value rises with each summand: it is at most its value on upper ends T of the summands, T a number of the
+  format >= the real product (then also >= the rounded one). Summands with T <= 0 may be left out. ``upper_end`` takes
+  the least of these bounds, each true for every tree: (1) two summands: their sum, rounded; (2) all are multiples of g,
+  the positive and the negative ones add up to at most 2^p g each: each partial sum is a number of the format, so the
+  tree is exact (also with summands T <= 0 left out that are no multiples); (3) m summands: the sum plus
+  (m - 1) 2^-p times the sum of their sizes. Sizes near overflow leave a box undecided.
 * A bump, ``relu(v - sum c relu(s x_j + t))`` with v, c > 0, is 0 where one face has c z >= v, z its unit rounded
   down: c z then cancels v, the other faces only lower. So each bump has a box outside of which it is 0. Which bumps
-  meet which ball is found in a tree over these boxes. The file's ``order`` says how to group them: the hulls are
-  computed here, so a bad order costs time, never truth.
-* REFUTED: at one point of the real ball every such program (or the real network) is wrong.
+  meet which ball is found in a tree over these boxes; the file's ``order`` says how to group them, but the hulls are
+  computed here, so a bad order costs time, never truth. REFUTED: at one point of the real ball all programs are wrong.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import sys
 import time
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 MAGIC = b"constructive certificate 1\n"
-CODES = {"confirmed": 0, "refuted": 1, "undecided": 2, "invalid": 3}
 FORMATS = {"float64": (53, -1074, 1024), "float32": (24, -149, 128)}  # bits, lowest exponent, 2^top overflows
 WORK = 1 << 27  # summands handled before the rest is left undecided
-PARTS = 1 << 10  # boxes cut out of undecided ones at a time, in at most six dimensions
+PARTS = 1 << 9  # boxes cut out of undecided ones at a time, in at most six dimensions
 FIELDS = {"about": dict, "d": int, "format": str, "goal": str, "kind": str, "layers": list, "n": int, "norm": str,
           "ordered": int, "radius": str, "witnesses": int}
 _NONE = np.zeros((2, 0, 1), object)
@@ -50,6 +47,11 @@ _NONE = np.zeros((2, 0, 1), object)
 
 class Invalid(ValueError):
     """The bytes are not a certificate; the message says why in one line."""
+
+
+def _need(condition: Any, why: str) -> None:
+    if not condition:
+        raise Invalid(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +65,6 @@ class Outcome:
     witness: tuple[int, tuple[float, ...], tuple[str, ...]] | None = None
 
 
-def _need(condition: Any, why: str) -> None:
-    if not condition:
-        raise Invalid(why)
-
-
-def _layer(arrays: list[Any], inputs: int) -> tuple[Any, ...]:
-    start, column, weight, bias = arrays
-    _need(start[0] == 0 and start[-1] == column.size and (start[1:] >= start[:-1]).all(), "row starts are out of order")
-    _need(column.size == 0 or (column.min() >= 0 and column.max() < inputs), "a column is out of range")
-    fresh = np.zeros(column.size + 1, bool)
-    fresh[start] = True
-    _need(((column[1:] > column[:-1]) | fresh[1:-1]).all(), "columns of a row are not in rising order")
-    _need(np.isfinite(weight).all() and np.isfinite(bias).all() and (weight != 0).all(), "a weight is 0 or not finite")
-    return start.astype(np.int64), column, weight, bias, fineness(weight), fineness(bias)
-
-
 def read(data: bytes) -> tuple[dict[str, Any], list[tuple[Any, ...]], tuple[Any, ...]]:
     """Return header, layers (starts, columns, weights, biases, finenesses), (X, goals, order, owners, witnesses)."""
     at = len(MAGIC) + 9
@@ -86,9 +72,7 @@ def read(data: bytes) -> tuple[dict[str, Any], list[tuple[Any, ...]], tuple[Any,
     _need(hashlib.sha256(memoryview(data)[:-32]).digest() == data[-32:], "the SHA-256 at the end does not match")
     _need(data[at - 9:at - 1].isdigit() and data[at - 1:at] == b"\n", "the header's length is not eight digits")
     text = data[at:at + min(int(data[at - 9:at]), 1 << 20)]
-    signs = np.frombuffer(text, np.uint8)
-    deep = np.cumsum(np.isin(signs, (91, 123)) * 1 - np.isin(signs, (93, 125)))
-    _need(deep.max(initial=0) <= 64, "the header is nested too deeply")
+    _need(max(accumulate((c in b"[{") - (c in b"]}") for c in text), default=0) <= 64, "the header is too deep")
     try:
         head = json.loads(text.decode("ascii"))
         again = json.dumps(head, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -98,13 +82,13 @@ def read(data: bytes) -> tuple[dict[str, Any], list[tuple[Any, ...]], tuple[Any,
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise error if isinstance(error, Invalid) else Invalid("the header is not JSON of the right form") from error
     n, d, shapes, hints, at = head["n"], head["d"], head["layers"], head["witnesses"], at + len(text)
-    _need(head["format"] in FORMATS and head["kind"] in (head["format"], "real"), "kind and format do not fit")
-    _need(head["goal"] in ("sign", "score", "value") and head["norm"] in ("1", "2", "inf"), "unknown goal or norm")
-    _need(0 <= radius < math.inf and radius.hex() == head["radius"], "the radius is out of range or of form")
+    _need(head["format"] in FORMATS and head["kind"] in (head["format"], "real") and head["norm"] in ("1", "2", "inf")
+          and head["goal"] in ("sign", "score", "value"), "kind, format, norm or goal is unknown, or they do not fit")
+    _need(0 <= radius < np.inf and radius.hex() == head["radius"], "the radius is out of range or of form")
     _need(0 < len(shapes) <= 256 and all(type(s) is list and len(s) == 3 and all(type(v) is int for v in s)
           and min(s[0], s[1], s[2] + 1) > 0 and max(s) < 1 << 31 for s in shapes), "the layers' sizes are out of range")
-    _need(n > 0 and [s[1] for s in shapes] == [d, *(s[0] for s in shapes)][:-1], "the layers' sizes do not chain")
-    _need(head["ordered"] in (0, 1) and hints >= 0, "ordered or witnesses is out of range")
+    _need(n > 0 and [s[1] for s in shapes] == [d, *(s[0] for s in shapes)][:-1] and head["ordered"] in (0, 1)
+          and hints >= 0, "n, ordered or witnesses is out of range, or the layers' sizes do not chain")
     places = shapes[1][0] if head["ordered"] and len(shapes) > 1 else 0
     plan = [("<f8", n * d), ("<f8", n), ("<i4", places), ("<i4", hints), ("<f8", hints * d)]
     number = "<f4" if head["format"] == "float32" else "<f8"
@@ -113,15 +97,22 @@ def read(data: bytes) -> tuple[dict[str, Any], list[tuple[Any, ...]], tuple[Any,
     ends = list(accumulate((int(name[2]) * count for name, count in plan), initial=at))
     _need(ends[-1] + 32 == len(data), "the arrays do not fill the file")  # before anything is allocated
     arrays: list[Any] = [np.frombuffer(data, *part, end) for part, end in zip(plan, ends[:-1], strict=True)]
-    layers = [_layer(arrays[4 * k:4 * k + 4], shape[1]) for k, shape in enumerate(shapes)]
+    layers = []
+    for (_, inputs, _), start, column, weight, bias in zip(shapes, *(arrays[k:-5:4] for k in range(4)), strict=True):
+        _need(start[0] == 0 and start[-1] == column.size and (start[1:] >= start[:-1]).all(), "row starts fall")
+        _need(column.min(initial=0) >= 0 and column.max(initial=0) < inputs, "a column is out of range")
+        fresh = np.zeros(column.size + 1, bool)
+        fresh[start] = True
+        _need(((column[1:] > column[:-1]) | fresh[1:-1]).all(), "columns of a row are not in rising order")
+        _need(np.isfinite(weight).all() and np.isfinite(bias).all() and (weight != 0).all(), "weights 0 or infinite")
+        layers.append((start.astype(np.int64), column, weight, bias, fineness(weight), fineness(bias)))
     X, y, order, owner, points = arrays[-5:]
     _need(all(np.isfinite(part).all() for part in (X, y, points)), "data, goals or witnesses are not finite")
-    m = shapes[-1][0]
-    _need(m >= 2 if head["goal"] == "score" else m == 1, "the goal does not fit the number of outputs")
-    known = {"sign": np.abs(y) == 1, "score": (y == np.floor(y)) & (y >= 0) & (y < m), "value": y == y}
-    _need(known[head["goal"]].all(), "a goal is no sign or no class")
-    _need(np.array_equal(np.sort(order), np.arange(order.size)), "the order is no permutation")
-    _need(((owner >= 0) & (owner < n)).all(), "a witness belongs to no datum")
+    m, known = shapes[-1][0], {"sign": np.abs(y) == 1, "score": (y == np.floor(y)) & (y >= 0), "value": y == y}
+    _need((y.max() < m > 1 if head["goal"] == "score" else m == 1) and known[head["goal"]].all(),
+          "a goal is no sign or no class, or does not fit the number of outputs")
+    _need(np.array_equal(np.sort(order), np.arange(order.size)) and ((owner >= 0) & (owner < n)).all(),
+          "the order is no permutation, or a witness belongs to no datum")
     return head, layers, (X.reshape(n, d), y, order.astype(np.int64), owner, points.reshape(-1, d))
 
 
@@ -182,9 +173,10 @@ def upper_end(terms: Any, fixed: Any, scale: int, form: tuple[int, int, int] | N
 
 def both_ends(terms: Any, fixed: Any, scale: int, form: Any, relu: bool) -> tuple[Any, Any]:
     """Return bounds of sums (then ReLU) of terms, lower and upper ends (m, N) each, and fixed ones, (q, 1 or N)."""
-    low, high = terms
-    ends = -upper_end(-low, -fixed[0], scale, form), upper_end(high, fixed[1], scale, form)
-    return (np.maximum(ends[0], 0), np.maximum(ends[1], 0)) if relu else ends
+    ends = (sign * upper_end(sign * term, sign * part, scale, form)
+            for sign, term, part in zip((-1, 1), terms, fixed, strict=True))
+    low, high = (np.maximum(end, 0) if relu else end for end in ends)
+    return low, high
 
 
 def _products(weight: Any, low: Any, high: Any) -> tuple[Any, Any]:
@@ -208,17 +200,16 @@ class Prover:
         self.type: Any = np.float32 if self.head["format"] == "float32" else np.float64
         self.radius, self.left, self.bumps = float.fromhex(self.head["radius"]), WORK, np.zeros(0, np.int64)
         # entered: units that a bump reaches, and all outputs; needed: other units that these read (all without bumps)
-        sizes = [layer[3].size for layer in self.layers]
         readers = [np.repeat(np.arange(layer[3].size), np.diff(layer[0])) for layer in self.layers]
-        self.entered = [np.zeros(size, bool) for size in sizes]
-        if len(sizes) > 2 and self._supports(*readers[1:3]):
+        self.entered = [np.zeros(layer[3].size, bool) for layer in self.layers]
+        if len(self.layers) > 2 and self._supports(*readers[1:3]):
             self.entered[1][self.bumps] = self.entered[-1][:] = True
-        for k in range(2, len(sizes)):
+        for k in range(2, len(self.layers)):
             self.entered[k][readers[k][self.entered[k - 1][self.layers[k][1]]]] = True
         wanted = [~self.entered[-1]]
-        for k in range(len(sizes) - 1, 0, -1):
+        for k in range(len(self.layers) - 1, 0, -1):
             read_by = (wanted[0] | (self.entered[k] & (k > 1)))[readers[k]]
-            wanted.insert(0, np.zeros(sizes[k - 1], bool))
+            wanted.insert(0, np.zeros(self.entered[k - 1].size, bool))
             wanted[0][self.layers[k][1][read_by]] = True
             wanted[0] &= ~self.entered[k - 1]
         self.needed = [np.flatnonzero(part) for part in wanted]
@@ -226,7 +217,7 @@ class Prover:
     def _spend(self, amount: int) -> None:
         """Take summands off those allowed; raises when none are left or they are too many at once for memory."""
         self.left -= int(amount)
-        if self.left < 0 or amount > 1 << 22:
+        if self.left < 0 or amount > 1 << 21:
             raise ArithmeticError("the work allowed is used up")
 
     def _faces(self, rows: Any) -> tuple[Any, ...]:
@@ -249,11 +240,10 @@ class Prover:
         if not 0 < shape[0] * shape[1] <= 1 << 26:
             return False
         self.bumps, lower, upper = order[good[order]], np.full(shape, -np.inf), np.full(shape, np.inf)
-        for begin in range(0, shape[0], 1024):
-            place, axis, s, t, c, v = self._faces(self.bumps[begin:begin + 1024])
-            with np.errstate(all="ignore"):
-                rise = np.nextafter(np.nextafter(v / c, up) - t, up).astype(np.float64) / s
-                edge = np.nextafter(rise, np.where(s > 0, np.inf, -np.inf))
+        for begin in range(0, shape[0], 256):
+            place, axis, s, t, c, v = self._faces(self.bumps[begin:begin + 256])
+            rise = np.nextafter(np.nextafter(v / c, up) - t, up).astype(np.float64) / s
+            edge = np.nextafter(rise, np.where(s > 0, np.inf, -np.inf))
             edge = np.where(np.isfinite(edge), edge, 0)
             fine, one = fineness(s), max(fineness(s) + fineness(edge), fineness(t))
             unit = rounded(integers(s, fine) * integers(edge, one - fine), one, self.form, -1) + integers(t, one)
@@ -280,7 +270,7 @@ class Prover:
             if lower.shape[0] > 1:
                 box, node = np.repeat(box, 2), np.repeat(2 * node, 2) + np.arange(2 * node.size) % 2
                 box, node = box[node < lower.shape[0]], node[node < lower.shape[0]]
-            self._spend(box.size >> 4)
+            self._spend(box.size >> 2)
             for j in range(low.shape[1]):
                 alive = (low[box, j] < upper[node, j]) & (high[box, j] > lower[node, j])
                 box, node = box[alive], node[alive]
@@ -298,16 +288,14 @@ class Prover:
         return both_ends((np.vstack([end, top]) for end in terms), _NONE, two, self.form, True)
 
     def _layer(self, k: int, rows: Any, count: int, scales: list[int], live: Any, fixed: Any, told: Any = None) -> Any:
-        """Return (places, low, high) of the units ``rows`` of layer k over count boxes; ``live`` and ``fixed`` (one or
-        count columns) are the same of units below, ``told`` reader, box, and ends of weight times bump of those alive.
-        """
+        # live, fixed: places, low, high of units below, count or one column; told: reader, box, ends of terms of bumps
         (start, column, weight, bias, *_), ends = self.layers[k], np.zeros((2, rows.size, count), object)
         for a, row in enumerate(rows):
             span, parts = slice(start[row], start[row + 1]), []
             steps = integers(weight[span], scales[k + 1] - scales[k])[:, None]
             for place, below_low, below_high in (live, fixed):
                 at = place[column[span]]
-                self._spend(np.count_nonzero(at >= 0) * below_low.shape[1])
+                self._spend((np.count_nonzero(at >= 0) + 1) * below_low.shape[1] * (1 + (scales[k + 1] >> 10)))
                 parts.append(_products(steps[at >= 0], below_low[at[at >= 0]], below_high[at[at >= 0]]))
             offset = np.repeat(integers(bias[row:row + 1], scales[k + 1])[:, None], count, axis=1)
             terms = [[end.reshape(-1, count), offset] for end in parts[0]]
@@ -343,20 +331,17 @@ class Prover:
             live, told = self._layer(k, np.flatnonzero(self.entered[k]), count, scales, live, fixed[k], told), None
         return live[1], live[2], scales[-1]
 
-    def boxes(self) -> tuple[Any, Any]:
+    def boxes(self) -> list[Any]:
         """Return ends (N, d) of the boxes round the balls, rounded outward to numbers of the network's format."""
-        found = []
-        for sign in (-1, 1):
-            with np.errstate(over="ignore"):
-                end = (self.X + sign * self.radius).astype(self.type)
-            for _ in range(2):
-                if not np.isfinite(end).all():
-                    raise ArithmeticError("a ball reaches beyond the numbers of the format")
-                scale = fineness(self.X, self.radius, end)
-                short = sign * (integers(end, scale) - integers(self.X, scale)) < integers(self.radius, scale)
-                end = np.where(short, np.nextafter(end, self.type(sign * np.inf)), end)
-            found.append(end.astype(np.float64))
-        return found[0], found[1]
+        found = [(self.X + sign * self.radius).astype(self.type) for sign in (-1, 1)]
+        for side, sign in ((0, -1), (1, 1), (0, -1), (1, 1)):
+            if not np.isfinite(found[side]).all():
+                raise ArithmeticError("a ball reaches beyond the numbers of the format")
+            scale = fineness(self.X, self.radius, found[side])
+            away = sign * (integers(found[side], scale) - integers(self.X, scale))
+            found[side] = np.where(away < integers(self.radius, scale),
+                                   np.nextafter(found[side], self.type(sign * np.inf)), found[side])
+        return [end.astype(np.float64) for end in found]
 
     def _judge(self, low: Any, high: Any, scale: int, y: Any) -> tuple[Any, Any]:
         """Return where bounds (m, N) leave only right answers, and where only wrong ones."""
@@ -386,21 +371,18 @@ class Prover:
     def wrong(self, tries: list[tuple[int, Any]]) -> tuple[int, tuple[float, ...], tuple[str, ...]] | None:
         """Return the first of the tried points (datum, point) that lies in its ball and where the answer is wrong."""
         for i, point in tries:
-            p = np.asarray(point, dtype=self.type).astype(np.float64)
+            p = point.astype(self.type).astype(np.float64)
             away = [abs(Fraction(a) - Fraction(b)) for a, b in zip(p.tolist(), self.X[i].tolist(), strict=True)]
             size = {"1": sum(away), "2": sum(v * v for v in away), "inf": max(away)}[self.head["norm"]]
-            if size > Fraction(self.radius) ** (2 if self.head["norm"] == "2" else 1):
-                continue
-            if self.decide(np.array([i]), p[None, :], p[None, :], 1)[1].all():
+            inside = size <= Fraction(self.radius) ** (2 if self.head["norm"] == "2" else 1)
+            if inside and self.decide(np.array([i]), p[None, :], p[None, :], 1)[1].all():
                 low, high, scale = self.bounds(p[None, :], p[None, :])
-                ends = zip(low[:, 0], high[:, 0], strict=True)
-                return i, tuple(p.tolist()), tuple(f"{a:#x} .. {b:#x} * 2^-{scale}" for a, b in ends)
+                return i, tuple(p.tolist()), tuple(f"{a:#x} .. {b:#x} * 2^-{scale}" for a, b in np.hstack([low, high]))
         return None
 
     def prove(self) -> Outcome:
         """Return the verdict: all balls with one hull, some points, undecided boxes one by one, then their parts."""
-        (n, d), axes = self.X.shape, np.arange(self.X.shape[1])
-        low, high = self.boxes()
+        (n, d), axes, (low, high) = self.X.shape, np.arange(self.X.shape[1]), self.boxes()
         right = self.decide(np.arange(n), low, high, 1024, (low.min(axis=0)[None, :], high.max(axis=0)[None, :]))[0]
         at = np.flatnonzero(~right)
         tries = list(zip(self.owner.tolist(), self.points, strict=True))[:256]
@@ -413,52 +395,43 @@ class Prover:
         right[at] = witness is None and self.decide(at, low[at], high[at], 64)[0]
         first = at = np.flatnonzero(~right & (d <= 6))
         a, b = low[at], high[at]
-        for _ in range(64):
-            if witness is None and 0 < at.size <= PARTS and self.left > 0:
-                middle, cut = a + (b - a) / 2, axes == np.argmax(b - a, axis=1)[:, None]
-                witness = self.wrong(list(zip(at.tolist(), middle[:64], strict=False)))
-                at, a = np.tile(at, 2), np.vstack([a, np.where(cut, middle, a)])
-                b = np.vstack([np.where(cut, middle, b), b])
-                left = ~self.decide(at, a, b, 64)[0]
-                at, a, b = at[left], a[left], b[left]
+        while witness is None and 0 < at.size <= PARTS and self.left > 0 and (a < b).any():
+            self.left -= 1 << 21  # at most 64 rounds
+            middle, cut = np.clip(a / 2 + b / 2, a, b), axes == np.argmax(b / 2 - a / 2, axis=1)[:, None]
+            witness = self.wrong(list(zip(at.tolist(), middle[:4], strict=False)))
+            a, b = np.vstack([a, np.where(cut, middle, a)]), np.vstack([np.where(cut, middle, b), b])
+            at = np.tile(at, 2)
+            left = ~self.decide(at, a, b, 64)[0]
+            at, a, b = at[left], a[left], b[left]
         right[np.setdiff1d(first, at)] = True
+        verdict = "refuted" if witness is not None else "confirmed" if right.all() else "undecided"
         how = f"every {self.head['kind']} program, sums in any order" if self.form else "real arithmetic"
-        ball = f"the closed l_{self.head['norm']} balls of radius {self.radius!r} round {n} data, {how}"
-        if witness is not None:
-            return Outcome("refuted", f"wrong in the ball of datum {witness[0]}: {ball}", int(right.sum()), n, witness)
-        if right.all():
-            return Outcome("confirmed", f"right on {ball}", n, n)
-        return Outcome("undecided", f"bounds too wide, or the work is used up: {ball}", int(right.sum()), n)
+        text = {"refuted": "wrong somewhere", "confirmed": "right", "undecided": "bounds too wide, or too much work,"}
+        return Outcome(verdict, f"{text[verdict]} on the closed l_{self.head['norm']} balls of radius {self.radius!r} "
+                                f"round {n} data, {how}", int(right.sum()), n, witness)
 
 
 def check(data: bytes) -> Outcome:
     """Return the verdict on the bytes of a certificate file, "invalid" if they are none; never raises."""
     try:
-        return Prover(data).prove()
-    except Invalid as error:
-        return Outcome("invalid", str(error))
-    except (ArithmeticError, MemoryError) as error:
-        return Outcome("undecided", str(error) or "not enough memory")
+        with np.errstate(all="ignore"):
+            return Prover(data).prove()
+    except (Invalid, ArithmeticError, MemoryError) as error:
+        return Outcome("invalid" if isinstance(error, Invalid) else "undecided", str(error) or "not enough memory")
 
 
 def main(arguments: list[str]) -> int:
     """Check the file named; print the verdict and return the exit code (0, 1, 2, 3; 64 for wrong usage)."""
     begin = time.perf_counter()
-    try:
-        (name,) = arguments
-        with open(name, "rb") as file:
-            data = file.read()
-    except (ValueError, OSError) as error:
-        print(f"usage: checker.py FILE ({error})", file=sys.stderr)
+    if len(arguments) != 1 or not Path(arguments[0]).is_file():
+        print("usage: checker.py FILE (a certificate file that exists)", file=sys.stderr)
         return 64
+    data = Path(arguments[0]).read_bytes()
     found = check(data)
     print(f"{found.verdict.upper()}: {found.message}")
-    if found.witness is not None:
-        print(f"witness: x = {list(found.witness[1])}, outputs {', '.join(found.witness[2])}")
-    if found.balls:
-        print(f"{found.proved} of {found.balls} balls proved right, {len(data) / found.balls:.0f} bytes per datum, "
-              f"{time.perf_counter() - begin:.2f} s")
-    return CODES[found.verdict]
+    print("witness: datum {}, x = {}, outputs {}\n".format(*found.witness) if found.witness else "", end="")
+    print(f"{found.proved} of {found.balls} balls proved right, {len(data)} bytes, {time.perf_counter() - begin:.2f} s")
+    return ("confirmed", "refuted", "undecided", "invalid").index(found.verdict)
 
 
 if __name__ == "__main__":

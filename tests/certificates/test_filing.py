@@ -53,7 +53,8 @@ def test_a_certificate_comes_back_as_it_was(tmp_path: Path, precision: str, labe
     again.save(tmp_path / "b", seed=3)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (again.statement, again.verdict, again.kind) == (found.statement, found.verdict, found.kind)
-    assert found.subject is not None and again.subject is not None
+    assert found.subject is not None
+    assert again.subject is not None
     for one, two in zip(found.subject.network.layers, again.subject.network.layers, strict=True):
         assert np.array_equal(one.weight.data, two.weight.data)
         assert np.array_equal(one.bias, two.bias)
@@ -64,7 +65,8 @@ def test_a_refuted_certificate_keeps_its_witness(tmp_path: Path) -> None:
     found = certify(SIGN, [[1.0], [-2.0]], [1, 1], radius=0.5)
     found.save(tmp_path / "a")
     again = Certificate.load(tmp_path / "a")
-    assert found.witness is not None and again.witness is not None
+    assert found.witness is not None
+    assert again.witness is not None
     assert again.witness[0] == found.witness[0] == 1
     assert np.array_equal(again.witness[1], found.witness[1])
     assert np.array_equal(again.right, found.right)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from constructive.certificates import checker
 from constructive.certificates.checker import check
+from constructive.certificates.enclosure import interval_bounds
 from constructive.certificates.exact import exact_interval_bounds
-from constructive.certificates.filing import Subject, file_bytes
+from constructive.certificates.filing import Subject, file_bytes, subject_of
 from constructive.certificates.goals import Goal, goal_of
-from constructive.domain import outward_boxes
+from constructive.domain import inward_boxes, outward_boxes
 from constructive.network import Network
 from constructive.students import Recipe, Student, memorize, separation
 from constructive.teachers import fit_cells
@@ -394,16 +395,28 @@ def head_radius(head: dict[str, Any]) -> float:
 
 
 def truly_right(data: bytes) -> bool:
-    """Return whether the library's own rational interval bounds, and points evaluated exactly, show the claim true."""
-    from constructive.certificates.filing import subject_of
+    """Return whether the library's own bounds and evaluation, which share no code with the checker, show it true.
+
+    Real claims: rational interval bounds, and points evaluated in rational arithmetic. Claims about programs: bounds
+    of the executed network, and the network run at points of the balls.
+    """
     subject, head, _ = subject_of(data)
     radius, rng = head_radius(head), np.random.default_rng(0)
-    if contradicted(subject.network, subject.X, subject.goal, 0.0 if head["norm"] != "inf" else radius, rng):
+    network, X, goal = subject.network, subject.X, subject.goal
+    low, high = outward_boxes(X, radius)
+    if head["kind"] != "real":
+        inner_low, inner_high = inward_boxes(X, radius if head["norm"] == "inf" else 0.0)
+        for _ in range(20):
+            points = (inner_low + (inner_high - inner_low) * rng.integers(0, 9, X.shape) / 8).astype(network.dtype)
+            points = points.astype(np.float64)
+            values = network(points).astype(np.float64)
+            if not (goal.right(values, values) | ~((low <= points) & (points <= high)).all(axis=1)).all():
+                return False
+        return bool(goal.right(*interval_bounds(network, low, high)).all())
+    if contradicted(network, X, goal, radius if head["norm"] == "inf" else 0.0, rng):
         return False
-    low, high = outward_boxes(subject.X, radius)
-    exact = exact_interval_bounds(subject.network, low, high)
-    ends = np.array(exact[0], object), np.array(exact[1], object)
-    want = subject.goal.value
+    ends = [np.array(end, object) for end in exact_interval_bounds(network, low, high)]
+    want = goal.value
     if head["goal"] == "sign":
         return bool(np.where(want > 0, ends[0][:, 0] > 0, ends[1][:, 0] < 0).all())
     if head["goal"] == "value":

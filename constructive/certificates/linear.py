@@ -76,6 +76,18 @@ def affine_bounds(network: Network, lower: ArrayLike, upper: ArrayLike) -> Affin
     return AffineBounds(*[np.concatenate(column) for column in zip(*pieces, strict=True)])
 
 
+def program_rounding(layer: Layer) -> tuple[Array, Array, float]:
+    """Return gamma (n_out,), the absolute part k eta (n_out,), and the size beyond which nothing is promised.
+
+    A program that evaluates the layer in its own format errs by at most ``gamma (|W| m + |b|) + lost``; see the module.
+    """
+    single = layer.weight.dtype == np.float32
+    terms = np.diff(layer.weight.indptr).astype(np.float64)
+    relative = (terms + 6) * ((2.0**-24 if single else _UNIT) + 4 * _UNIT)
+    gamma = np.where(relative < 0.5, relative / np.maximum(1 - relative, 0.5) * (1 + 2.0**-20), np.inf)
+    return gamma, _TINY + terms * (2.0**-149 if single else 0.0), float(np.finfo(layer.weight.dtype).max) * 0.99
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Map:
     """One affine map with what bounds its rounding: see the module's inequality."""
@@ -89,14 +101,9 @@ class _Map:
 
     @staticmethod
     def of(layer: Layer) -> _Map:
-        single = layer.weight.dtype == np.float32
         weight = layer.weight.astype(np.float64)
-        terms = np.diff(layer.weight.indptr)[:, None].astype(np.float64)
-        relative = (terms + 6) * ((2.0**-24 if single else _UNIT) + 4 * _UNIT)
-        gamma = np.where(relative < 0.5, relative / np.maximum(1 - relative, 0.5) * (1 + 2.0**-20), np.inf)
-        return _Map(weight, abs(weight), layer.bias.astype(np.float64)[:, None], gamma,
-                    _TINY + terms * (2.0**-149 if single else 0.0),
-                    float(np.finfo(layer.weight.dtype).max) * 0.99)
+        gamma, lost, largest = program_rounding(layer)
+        return _Map(weight, abs(weight), layer.bias.astype(np.float64)[:, None], gamma[:, None], lost[:, None], largest)
 
     def error(self, sizes: Array) -> Array:
         """Return the bound on all rounding, where ``sizes`` is |W| m."""

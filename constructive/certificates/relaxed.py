@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constructive.certificates.linear import program_rounding
 from constructive.network import Layer, Network
 
 Array = NDArray[np.float64]
@@ -58,18 +59,12 @@ class AffineMap:
     @staticmethod
     def of(layer: Layer) -> AffineMap:
         """Return the map, dense unless it is large and sparse."""
-        single = layer.weight.dtype == np.float32
         weight: Any = layer.weight.astype(np.float64)
-        terms = np.diff(layer.weight.indptr).astype(np.float64)
-        relative = (terms + 6) * ((2.0**-24 if single else UNIT) + 4 * UNIT)
-        gamma = np.where(relative < 0.5, relative / np.maximum(1 - relative, 0.5) * UP, np.inf)
         columns = np.bincount(layer.weight.indices, minlength=layer.inputs)
         size = layer.inputs * layer.outputs
         if size <= _SMALL or (size <= _DENSE and layer.weight.nnz > size // 16):
             weight = weight.toarray()
-        lost = TINY + terms * (2.0**-149 if single else 0.0)
-        return AffineMap(weight, abs(weight), layer.bias.astype(np.float64), gamma, lost,
-                         float(np.finfo(layer.weight.dtype).max) * 0.99,
+        return AffineMap(weight, abs(weight), layer.bias.astype(np.float64), *program_rounding(layer),
                          rounding(int(columns.max(initial=0))) * UP)
 
     def apply(self, values: Array) -> Array:

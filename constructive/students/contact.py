@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +14,7 @@ from constructive.evidence import Bracket, Evidence, exactly
 from constructive.labels import clean_labels
 from constructive.students.balls import BallBumps
 from constructive.students.boxes import Bumps
-from constructive.students.robustness import interference
+from constructive.students.robustness import rivals_met
 from constructive.students.student import Student
 
 Array = NDArray[np.float64]
@@ -73,12 +72,9 @@ def reaching(student: Student, X: ArrayLike, y: Any, delta: float,
 
 
 def _near_boxes(bumps: Bumps, points: Array, index: NDArray[np.int64], delta: float, part: Fraction) -> Flags:
-    """Return which l_inf balls come near a rival box; one class after the other is told apart from the rest."""
+    """Return which l_inf balls come near a rival box."""
     near = np.zeros(points.shape[0], bool)
-    for c in np.unique(index):
-        own = replace(bumps, scores=np.where(bumps.index == c, 1.0, -1.0))
-        rows = index == c
-        near[rows] = interference(own, points[rows], np.ones(int(rows.sum())), delta, part)
+    near[rivals_met(bumps, points, bumps.index, index, delta, part)[0]] = True
     return near
 
 

@@ -104,7 +104,7 @@ def interference(bumps: Bumps, points: Array, signs: Array, delta: float,
     where rounding could matter. The mean over a sample estimates the interference probability at radius +
     delta.
     """
-    which, _, _ = _rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
+    which, _, _ = rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
     near = np.zeros(points.shape[0], bool)
     near[which] = True
     return near
@@ -117,7 +117,7 @@ def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: flo
     NaN where no box of another label is within fraction * ramp of the ball. Rounding may leave the vector a few units
     in the last place short of the real nearest point, never outside the ball: evaluate before calling it an error.
     """
-    which, bump, distance = _rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
+    which, bump, distance = rivals_met(bumps, points, np.sign(bumps.scores), signs, delta, Fraction(fraction))
     order = np.lexsort((distance, which))
     rows, first = np.unique(which[order], return_index=True)
     chosen, centers = bump[order][first], points[rows]
@@ -127,7 +127,7 @@ def interference_witnesses(bumps: Bumps, points: Array, signs: Array, delta: flo
     return out
 
 
-def _rivals_met(bumps: Bumps, points: Array, told: NDArray[Any], truth: NDArray[Any], delta: float,
+def rivals_met(bumps: Bumps, points: Array, told: NDArray[Any], truth: NDArray[Any], delta: float,
                 ratio: Fraction) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Return the pairs (point, bump of another label) within ratio * ramp, and their distances in l_1.
 

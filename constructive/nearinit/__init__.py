@@ -1,0 +1,26 @@
+"""Two-layer ReLU networks near their random initialization: explicit weights, their limits, and training.
+
+In reading order: spherical caps; units at initialization and the two networks near them; how features add up.
+"""
+
+from constructive.nearinit.gated import GatedSum
+from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
+from constructive.nearinit.series import agreement, feature_norms
+from constructive.nearinit.units import (
+    NearNetwork,
+    PseudoNetwork,
+    Scale,
+    Units,
+    balanced_scale,
+    draw_units,
+    paper_scale,
+    tangent_scale,
+    unit_scale,
+)
+
+__all__ = [
+    "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
+    "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
+    "PseudoNetwork", "NearNetwork", "GatedSum",
+    "agreement", "feature_norms",
+]

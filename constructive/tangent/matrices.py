@@ -26,8 +26,8 @@ def as_kernel_matrix(theta: Any, who: str, name: str = "theta") -> Array:
     if gap.any():
         if gap.max() > 1e-7 * np.abs(found).max():
             i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
-            raise ValueError(f"{who}: {name} must be symmetric, but {name}[{i}, {j}]={found[i, j]!r} and "
-                             f"{name}[{j}, {i}]={found[j, i]!r}")
+            raise ValueError(f"{who}: {name} must be symmetric, but {name}[{i}, {j}]={float(found[i, j])!r} and "
+                             f"{name}[{j}, {i}]={float(found[j, i])!r}")
         return np.asarray((found + found.T) / 2.0)
     return found
 

@@ -132,7 +132,7 @@ def as_strengths(values: Any, n: int, who: str, name: str = "strengths") -> Arra
         raise ValueError(f"{who}: {name} must have shape ({n},), one for each sample, got {found.shape}")
     if not (np.isfinite(found) & (found >= 0.0)).all():
         i = int(np.argmax(~(np.isfinite(found) & (found >= 0.0))))
-        raise ValueError(f"{who}: {name}[{i}]={found[i]!r} must be finite and >= 0")
+        raise ValueError(f"{who}: {name}[{i}]={float(found[i])!r} must be finite and >= 0")
     return found
 
 

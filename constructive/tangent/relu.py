@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,8 +18,8 @@ from constructive.tangent.inputs import named, stretches, two_sets, weights_of
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Name = Literal["ntk", "nngp"]
+Pairs = tuple[Indices, Indices, Array, Array]
 _NONE = np.zeros((0, 1))
-MIRRORED = 256  # rows at once of a symmetric matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +31,12 @@ class ReluKernel:
     kernel with which gradient descent moves it. Depth 1 gives weight_std^2 <x, x'> / d + bias_std^2 for both.
 
     Values are exact to a few roundings, also for close, equal, opposite and zero points: the diagonal has its own
-    recursion, and pairs with 1 - cosine < 1e-4 are computed from their difference. Points of size beyond 1e150 overflow
-    and are refused. ``chunk`` limits the numbers held at once besides the result.
+    recursion, and pairs with 1 - |cosine| < 1e-4 are computed from their difference. Points of size beyond 1e150
+    overflow and are refused; without bias those below 1e-150 count as 0. Kernels are formed in place of the inner
+    products; ``chunk`` limits the numbers held at once besides, and by ``input_gradient``.
 
     >>> ReluKernel(depth=2).ntk([[1.0, 0.0]], [[0.0, 1.0]])
-    array([[0.15915494]])
+    array([[0.31830989]])
     """
 
     depth: int
@@ -79,10 +82,11 @@ class ReluKernel:
         Formed from differences of points, so that nothing cancels: full relative precision for close pairs.
         """
         points, others = two_sets(X, Z, "ReluKernel.distances")
-        shape = (points.shape[0], others.shape[0])
-        i, j = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
-        found = self._pairs(points, others, i, j)
-        return found[:, 2].reshape(shape), found[:, 3].reshape(shape)
+        nngp, ntk = np.empty((2, points.shape[0], others.shape[0]))
+        i, j = np.divmod(np.arange(nngp.size), others.shape[0])
+        for rows, columns, found, _ in self._pairs(points, others, i, j):
+            nngp[rows, columns], ntk[rows, columns] = found[:, 2], found[:, 3]
+        return nngp, ntk
 
     def input_gradient(self, X: ArrayLike, Z: ArrayLike, weights: ArrayLike, *, of: Name = "ntk") -> Array:
         """Return sum_j weights_ij grad_x k(x_i, z_j), shape (n, d); weights (n, m), k the kernel named by ``of``.
@@ -98,76 +102,60 @@ class ReluKernel:
         from constructive._kernels.tangent import relu_slopes
 
         gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
-        rows, columns = self._tables(points), self._tables(others)
+        rows, columns = self._tables(points, who), self._tables(others, who)
         gradient = np.empty_like(points)
         for a, b in stretches(n, m, self.chunk):
-            covariance = self._first(points[a:b], others)
+            products = points[a:b] @ others.T
             sums, near = np.empty(b - a), np.zeros(b - a, np.int64)
-            tables = [table[:, a:b] for table in rows]
 
-            def work(start: int, stop: int, covariance: Array = covariance, tables: list[Array] = tables,
-                     a: int = a, sums: Array = sums, near: Indices = near) -> None:
-                relu_slopes(covariance[start:stop], moves[a + start:a + stop],
-                            tuple(table[:, start:stop] for table in tables), columns, gain, shift, tangent,
-                            sums[start:stop], near[start:stop])
+            def work(start: int, stop: int, a: int = a, products: Array = products, sums: Array = sums,
+                     near: Indices = near) -> None:
+                relu_slopes(products[start:stop], moves[a + start:a + stop],
+                            tuple(table[:, a + start:a + stop] for table in rows), columns, factor, gain, shift,
+                            tangent, sums[start:stop], near[start:stop])
 
             in_blocks(b - a, self._block(m), work)
-            i, j = self._near(points[a:b], others, np.flatnonzero(near))
-            if i.size:
-                found = self._pairs(points[a:b], others, i, j)
-                weight = moves[a + i, j]
-                covariance[i, j] += weight * found[:, 4 if tangent else 6]
-                np.add.at(sums, i, weight * found[:, 5 if tangent else 7])
-            gradient[a:b] = factor * (covariance @ others + 2.0 * sums[:, None] * points[a:b])
+            i, j = _left_out(products, near)
+            products[i, j] = 0.0
+            gradient[a:b] = factor * (products @ others + 2.0 * sums[:, None] * points[a:b])
+            for k, c, found, residual in self._pairs(points[a:b], others, i, j):
+                across, along = factor * moves[a + k, c] * (found[:, 6:8] if tangent else found[:, 4:6]).T
+                np.add.at(gradient, a + k, across[:, None] * residual + along[:, None] * points[a + k])
         return gradient
 
     # -- one pass --------------------------------------------------------------------------------------------------
 
     def _matrices(self, X: ArrayLike, Z: ArrayLike | None, which: str) -> tuple[Array, Array]:
-        """Return (nngp, ntk); the one not asked for has no rows."""
-        from constructive._kernels.tangent import relu_pass
+        """Return (nngp, ntk); the one not asked for has no rows. One of them holds the inner products at first."""
+        from constructive._kernels.tangent import mirror, relu_pass
 
         who = f"ReluKernel.{which}"
         points, others = two_sets(X, Z, who)
         n, m, symmetric = points.shape[0], others.shape[0], Z is None
-        gain, shift = self.weight_std**2, self.bias_std**2
-        rows = self._tables(points)
-        columns = rows if symmetric else self._tables(others)
-        nngp = _NONE if which == "ntk" else np.empty((n, m))
-        ntk = _NONE if which == "nngp" else np.empty((n, m))
-        # the lower triangle is copied, so that a symmetric call does half the work and is symmetric bit for bit
-        for a, b in stretches(n, m, self.chunk, MIRRORED if symmetric else None):
-            left = a if symmetric else 0
-            covariance = self._first(points[a:b], others[left:])
-            tangent = _NONE if which == "nngp" else np.empty_like(covariance)
-            near = np.zeros(b - a, np.int64)
+        gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
+        rows = self._tables(points, who)
+        columns = rows if symmetric else self._tables(others, who)
+        products = points @ others.T  # without Z half the work in BLAS
+        nngp = _NONE if which == "ntk" else products
+        ntk = _NONE if which == "nngp" else np.empty((n, m)) if which == "both" else products
+        # a symmetric call passes over the upper triangle and copies it, so that it is symmetric bit for bit
+        begins = np.arange(1, n + 1) if symmetric else np.zeros(n, np.int64)
+        near = np.zeros(n, np.int64)
 
-            def work(start: int, stop: int, covariance: Array = covariance, tangent: Array = tangent, a: int = a,
-                     left: int = left, near: Indices = near) -> None:
-                relu_pass(covariance[start:stop], tangent[start:stop],
-                          tuple(table[:, a + start:a + stop] for table in rows),
-                          tuple(table[:, left:] for table in columns), gain, shift, near[start:stop])
+        def work(a: int, b: int) -> None:
+            relu_pass(products[a:b], nngp[a:b], ntk[a:b], begins[a:b], tuple(table[:, a:b] for table in rows), columns,
+                      factor, gain, shift, near[a:b])
 
-            in_blocks(b - a, self._block(m - left), work)
-            if symmetric:
-                near -= rows[0][0, a:b] > 0.0 if self.depth > 1 else 0  # each row is near itself; the diagonal is below
-            i, j = self._near(points[a:b], others[left:], np.flatnonzero(near))
-            if i.size:
-                found = self._pairs(points[a:b], others[left:], i, j)
-                covariance[i, j] = found[:, 0]
-                if tangent.shape[0]:
-                    tangent[i, j] = found[:, 1]
-            for target, part in ((nngp, covariance), (ntk, tangent)):
+        in_blocks(n, self._block(m), work)
+        i, j = _left_out(products, near)
+        for r, c, found, _ in self._pairs(points, others, i, j):
+            for k, target in enumerate((nngp, ntk)):
                 if target.shape[0]:
-                    target[a:b, left:] = part
-                    if symmetric:
-                        inner = target[a:b, a:b]
-                        low = np.tril_indices(b - a, -1)
-                        inner[low] = inner.T[low]
-                        target[b:, a:b] = target[a:b, b:].T
+                    target[r, c] = found[:, k]
         if symmetric:
             for target, values in zip((nngp, ntk), self._diagonal(self._variances(points)[0]), strict=True):
                 if target.shape[0]:
+                    in_blocks(n, self._block(m), partial(mirror, target))
                     np.fill_diagonal(target, values)
         return nngp, ntk
 
@@ -186,44 +174,52 @@ class ReluKernel:
             tangent = covariance + self.weight_std**2 / 2.0 * tangent
         return covariance, tangent
 
-    def _tables(self, points: Array) -> tuple[Array, Array]:
+    def _tables(self, points: Array, who: str) -> tuple[Array, Array]:
         """Return roots and inverse roots of the variances before each nonlinearity, (depth - 1, n); 0 for 1 / 0."""
-        roots = np.sqrt(self._variances(points)[:-1])
+        variances = self._variances(points)
+        if not np.isfinite(variances).all():
+            layer = 1 + int(np.argmin(np.isfinite(variances).all(axis=1)))
+            raise ValueError(f"{who}: the variance of layer {layer} overflows; take a smaller weight_std than "
+                             f"{self.weight_std}, less depth or smaller data")
+        roots = np.sqrt(variances[:-1])
         return roots, np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0.0)
 
-    def _first(self, points: Array, others: Array) -> Array:
-        covariance = points @ others.T
-        covariance *= self.weight_std**2 / points.shape[1]
-        covariance += self.bias_std**2
-        return covariance
-
-    def _near(self, points: Array, others: Array, rows: Indices) -> tuple[Indices, Indices]:
-        """Return the pairs in these rows whose first-layer cosine is close to 1: the same test as in the pass."""
-        from constructive._kernels.tangent import NEAR
-
-        if not rows.size or self.depth == 1:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        # a wider net than the pass used: the product may round differently for fewer rows
-        roots = np.sqrt(self._variances(points[rows])[0])[:, None] * np.sqrt(self._variances(others)[0])
-        i, j = np.nonzero(self._first(points[rows], others) > (1.0 - 1.01 * NEAR) * roots)
-        return rows[i], j
-
-    def _pairs(self, points: Array, others: Array, i: Indices, j: Indices) -> Array:
-        """Return (pairs, 8): see the kernel; formed from differences."""
+    def _pairs(self, points: Array, others: Array, i: Indices, j: Indices) -> Iterator[Pairs]:
+        """Yield (i, j, (k, 8) numbers of these pairs, see the kernel, residuals r (k, d)) for stretches of pairs."""
         from constructive._kernels.tangent import relu_near
 
-        out = np.empty((i.size, 8))
-        gain, factor = self.weight_std**2, self.weight_std**2 / points.shape[1]
-        p, q = self._variances(points)[0], self._variances(others)[0]
-        step = max(1, self.chunk // (4 * points.shape[1]))
+        gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
+        squares, p, q = np.einsum("ij,ij->i", points, points), self._variances(points)[0], self._variances(others)[0]
+        step = max(1, self.chunk // (8 * points.shape[1] + 16))
         for a in range(0, i.size, step):
-            x, z = points[i[a:a + step]], others[j[a:a + step]]
-            gap, total = x - z, x + z
-            relu_near(factor * np.einsum("ij,ij->i", gap, gap), factor * np.einsum("ij,ij->i", gap, total),
-                      p[i[a:a + step]], q[j[a:a + step]], self.depth, gain, self.bias_std**2, out[a:a + step])
-        return out
-
+            rows, columns = i[a:a + step], j[a:a + step]
+            x, z, square = points[rows], others[columns], squares[rows]
+            dot = np.einsum("ij,ij->i", x, z)
+            side = np.where(dot < 0.0, -1.0, 1.0)
+            gap = z - side[:, None] * x  # small for close points, and for close to opposite ones
+            turn = np.full(dot.size, -1.0)  # z = (side + turn) x + residual
+            np.divide(np.einsum("ij,ij->i", x, gap), square, out=turn, where=square > 0.0)
+            residual = gap - turn[:, None] * x
+            straight = z - x
+            e = factor * np.einsum("ij,ij->i", straight, straight)
+            first, out = np.empty((dot.size, 8)), np.empty((dot.size, 8))
+            first[:, 0] = factor * dot + shift
+            first[:, 1], first[:, 2] = p[rows], q[columns]
+            across = np.sqrt(factor * square) * np.sqrt(factor * np.einsum("ij,ij->i", residual, residual))
+            first[:, 3] = np.hypot(across, np.sqrt(shift) * np.sqrt(e))
+            first[:, 4] = e
+            first[:, 5] = -factor * np.einsum("ij,ij->i", straight, x + z)
+            first[:, 6], first[:, 7] = side + turn, (side - 1.0) + turn
+            relu_near(first, self.depth, gain, shift, out)
+            yield rows, columns, out, residual
 
     @staticmethod
     def _block(m: int) -> int:
         return max(1, (1 << 16) // m)  # small calls stay in one thread: starting others costs more than it saves
+
+
+def _left_out(matrix: Array, near: Indices) -> tuple[Indices, Indices]:
+    """Return the entries that a pass left NaN; near counts them in each row."""
+    rows = np.flatnonzero(near)
+    i, j = np.nonzero(np.isnan(matrix[rows]))
+    return rows[i], j

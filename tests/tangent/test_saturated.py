@@ -72,6 +72,25 @@ def test_extinction_is_between_its_bounds(seed: int, n: int, outputs: int) -> No
     assert len(flow.times) - 1 <= math.ceil(later * (1 + 1e-9)) + 1
 
 
+def below(seed: int, most: int) -> bool:
+    """Return whether the true time of a drawn run is proved to be below its bound, with up to 3200 steps."""
+    rng = np.random.default_rng(seed)
+    theta = drawn_kernel(rng, int(rng.integers(2, most)))
+    start, budgets = rng.normal(size=(len(theta), int(rng.integers(1, 3)))), rng.uniform(0.05, 2.0, len(theta))
+    bound = extinction_bounds(theta, start, budgets).upper
+    return any(saturated_flow(theta, start, budgets, steps=steps).extinction.upper <= bound
+               for steps in (200, 800, 3200))
+
+
+def test_the_time_is_proved_to_be_below_its_bound_on_every_run() -> None:
+    assert all(below(seed, 5) for seed in range(12))
+
+
+@pytest.mark.slow
+def test_the_time_is_proved_to_be_below_its_bound_on_two_hundred_runs() -> None:
+    assert all(below(seed, 9) for seed in range(200))
+
+
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 2))
 def test_the_error_bound_covers_a_run_of_finer_steps(seed: int, n: int, outputs: int) -> None:

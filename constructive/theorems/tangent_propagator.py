@@ -21,14 +21,14 @@ UNIT = 2.0**-53
 
 
 def matrix(rng: np.random.Generator, n: int) -> Array:
-    """Return the kernel matrix of n points at least 1 / 4 apart, in multiples of 2^-20."""
+    """Return the kernel matrix of n points at least 1 / 4 apart, in multiples of 2^-14."""
     rows: list[Array] = []
     while len(rows) < n:
         x = rng.normal(size=3)
         if all(np.linalg.norm(x - row) >= 0.25 for row in rows):
             rows.append(x)
     kernel = ReluKernel(int(rng.integers(2, 5)), 1.76, 0.18)
-    return np.asarray(np.rint(kernel.ntk(np.array(rows)) * 2.0**20) / 2.0**20)
+    return np.asarray(np.rint(kernel.ntk(np.array(rows)) * 2.0**14) / 2.0**14)
 
 
 def _strengths(rng: np.random.Generator, theta: Array, reach: float = 4.0) -> Array:
@@ -168,7 +168,7 @@ GRADIENT = Theorem(
     hypotheses=("theta symmetric positive semidefinite; definite for the formula by a Cholesky factor", "a >= 0"),
     claims=(Claim("inverse-free: error / |P| |Y|", _gap("inverse-free"), _inverse_free, "64 n 2^-53"),
             Claim("by a factor: error / |P| |Y|", _gap("factor"), _by_factor, "64 n 2^-53 cond(theta)")),
-    draw=draw_slopes, construct=construct_slopes, plant=plant_slopes, repeats=4,
+    draw=draw_slopes, construct=construct_slopes, plant=plant_slopes, repeats=3,
     proof=(("divided differences at 0, 0, -l_i, -l_j", "tangent.propagator.twice_integrated"),
            ("by a Cholesky factor", "tangent.propagator.exponential_slopes")),
 )
@@ -185,7 +185,7 @@ def draw_profiles(rng: np.random.Generator, n: int | None = None) -> Instance:
     factors = np.array([1.0, 0.5, 2.0])[rng.permutation(3)]
     order = np.sort(base)
     order[-1] += 1.0  # so that turning the order round changes proportions
-    lengths = np.rint(rng.uniform(0.5, 1.0, 3) / reach * 2.0**20) / 2.0**20 / 2.0
+    lengths = np.maximum(np.rint(rng.uniform(0.25, 0.5, 3) / reach * 2.0**14), 1.0) / 2.0**14
     return {"theta": theta, "start": np.rint(2.0**8 * rng.normal(size=count)) / 2.0**8 + 4.0,
             "breaks": np.append(0.0, np.cumsum(lengths)), "proportional": factors[:, None] * base,
             "turning": np.array([order, order[::-1], order])}
@@ -262,7 +262,7 @@ CLOSED_FORM = Theorem(
             Claim("turning: error of one exponential", _missed("turning", "single"), _many, "2^-33", ">="),
             Claim("turning: error of the product", _missed("turning", "product"), _few, "256 n 2^-53"),
             Claim("profiles refused", refusals, lambda **_: 1.0, "1: the turning one", "==")),
-    draw=draw_profiles, construct=construct_profiles, plant=plant_profiles, repeats=4,
+    draw=draw_profiles, construct=construct_profiles, plant=plant_profiles, repeats=3,
     proof=(("the commutator is theta (Xi theta Xi' - Xi' theta Xi)", "theorems.exponentials.commutator"),
            ("one propagator for each piece", "tangent.attacked.adversarial_flow"),
            ("rank one on each connected part", "tangent.attacked.proportional")),

@@ -187,3 +187,13 @@ def test_what_is_refused_says_why(change: dict[str, object], message: str) -> No
     case: dict[str, object] = {"kernel": KERNEL, "X": X, "y": LABELS, "strengths": np.ones(5), "times": [1.0], "Z": Z}
     with pytest.raises(ValueError, match=message):
         degeneration(**(case | change))
+
+
+def test_points_that_the_kernel_does_not_see_and_linear_networks_are_no_obstacle() -> None:
+    blind = degeneration(ReluKernel(3), np.zeros((2, 3)), [1.0, -1.0], np.ones(2), [1.0], Z)
+    assert not blind.interpolates
+    assert not blind.gap.any()
+    linear = degeneration(ReluKernel(1, 1.0, 1.0), X[:3], LABELS[:3], [1.0, 2.0, 3.0], [0.0, 1.0, 50.0], Z)
+    assert linear.interpolates
+    assert not linear.violated.any()
+    assert not degeneration(KERNEL, X, np.ones(5), np.ones(5), [0.5], Z).violated.any()  # one class

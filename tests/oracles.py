@@ -300,3 +300,15 @@ def wide_gradient(kernel: Callable[..., tuple[Any, Any]], x: Sequence[float], z:
             found.append([(u - v) / (2 * step)
                           for u, v in zip(kernel(ahead, z, *args), kernel(behind, z, *args), strict=True)])
         return [float(v[0]) for v in found], [float(v[1]) for v in found]
+
+
+def wide_squared_gradient(kernel: Callable[..., tuple[Any, Any]], x: Sequence[float], *args: Any) -> float:
+    """Return E|grad_x f|^2, the trace of the mixed second derivatives of nngp at (x, x), in 100 digits."""
+    with mpmath.workdps(100):
+        step, total = mpmath.mpf(10) ** -30, mpmath.mpf(0)
+        for a in range(len(x)):
+            ahead, behind = ([mpmath.mpf(v) + (sign * step if b == a else 0) for b, v in enumerate(x)]
+                             for sign in (1, -1))
+            total += sum(kernel(u, v, *args)[0] * (1 if u is v else -1)
+                         for u in (ahead, behind) for v in (ahead, behind)) / (4 * step * step)
+        return float(total)

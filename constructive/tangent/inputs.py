@@ -41,8 +41,16 @@ def named(of: str, who: str) -> bool:
     return of == "ntk"
 
 
-def stretches(n: int, m: int, chunk: int, most: int | None = None) -> list[tuple[int, int]]:
-    """Return consecutive (start, stop) of rows, about ``chunk`` entries each and at most ``most`` rows."""
+def bounded(variances: Array, weight_std: float, who: str) -> Array:
+    """Return the variances (layers, n); ValueError if one overflows."""
+    finite = np.isfinite(variances).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{who}: the variance of layer {1 + int(np.argmin(finite))} overflows; take a smaller "
+                         f"weight_std than {weight_std}, less depth or smaller data")
+    return variances
+
+
+def stretches(n: int, m: int, chunk: int) -> list[tuple[int, int]]:
+    """Return consecutive (start, stop) of rows, about ``chunk`` entries each."""
     step = max(1, chunk // m)
-    step = step if most is None else min(step, most)
     return [(a, min(a + step, n)) for a in range(0, n, step)]

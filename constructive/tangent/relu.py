@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number, as_points
 from constructive._kernels import in_blocks
-from constructive.tangent.inputs import named, stretches, two_sets, weights_of
+from constructive.tangent.inputs import bounded, named, stretches, two_sets, weights_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -73,8 +73,8 @@ class ReluKernel:
 
     def diagonal(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return (nngp, ntk) of each row of X (n, d) with itself, (n,) each, by a recursion without angles."""
-        points = as_points(X, "ReluKernel.diagonal")
-        return self._diagonal(self._variances(points)[0])
+        who = "ReluKernel.diagonal"
+        return self._diagonal(self._variances(two_sets(X, None, who)[0], who))
 
     def distances(self, X: ArrayLike, Z: ArrayLike) -> tuple[Array, Array]:
         """Return the squared distances k(x, x) + k(z, z) - 2 k(x, z), (n, m) each, of nngp and ntk.
@@ -82,6 +82,8 @@ class ReluKernel:
         Formed from differences of points, so that nothing cancels: full relative precision for close pairs.
         """
         points, others = two_sets(X, Z, "ReluKernel.distances")
+        for part in (points, others):
+            self._variances(part, "ReluKernel.distances")
         nngp, ntk = np.empty((2, points.shape[0], others.shape[0]))
         i, j = np.divmod(np.arange(nngp.size), others.shape[0])
         for rows, columns, found, _ in self._pairs(points, others, i, j):
@@ -153,34 +155,33 @@ class ReluKernel:
                 if target.shape[0]:
                     target[r, c] = found[:, k]
         if symmetric:
-            for target, values in zip((nngp, ntk), self._diagonal(self._variances(points)[0]), strict=True):
+            for target, values in zip((nngp, ntk), self._diagonal(self._variances(points, who)), strict=True):
                 if target.shape[0]:
                     in_blocks(n, self._block(m), partial(mirror, target))
                     np.fill_diagonal(target, values)
         return nngp, ntk
 
-    def _variances(self, points: Array) -> Array:
+    def _variances(self, points: Array, who: str) -> Array:
         """Return p_1, ..., p_depth (depth, n): the variance of each layer's preactivations."""
-        first = self.weight_std**2 * np.einsum("ij,ij->i", points, points) / points.shape[1] + self.bias_std**2
-        table = [first]
-        for _ in range(self.depth - 1):
-            table.append(self.weight_std**2 * table[-1] / 2.0 + self.bias_std**2)
-        return np.array(table)
+        with np.errstate(over="ignore"):
+            table = [self._first(points)]
+            for _ in range(self.depth - 1):
+                table.append(self.weight_std**2 * table[-1] / 2.0 + self.bias_std**2)
+        return bounded(np.array(table), self.weight_std, who)
 
-    def _diagonal(self, first: Array) -> tuple[Array, Array]:
-        covariance, tangent = first, first
-        for _ in range(self.depth - 1):
-            covariance = self.weight_std**2 * covariance / 2.0 + self.bias_std**2
+    def _first(self, points: Array) -> Array:
+        return np.asarray(self.weight_std**2 / points.shape[1] * np.einsum("ij,ij->i", points, points)
+                          + self.bias_std**2)
+
+    def _diagonal(self, variances: Array) -> tuple[Array, Array]:
+        tangent = variances[0]
+        for covariance in variances[1:]:
             tangent = covariance + self.weight_std**2 / 2.0 * tangent
-        return covariance, tangent
+        return variances[-1], tangent
 
     def _tables(self, points: Array, who: str) -> tuple[Array, Array]:
         """Return roots and inverse roots of the variances before each nonlinearity, (depth - 1, n); 0 for 1 / 0."""
-        variances = self._variances(points)
-        if not np.isfinite(variances).all():
-            layer = 1 + int(np.argmin(np.isfinite(variances).all(axis=1)))
-            raise ValueError(f"{who}: the variance of layer {layer} overflows; take a smaller weight_std than "
-                             f"{self.weight_std}, less depth or smaller data")
+        variances = self._variances(points, who)
         roots = np.sqrt(variances[:-1])
         return roots, np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0.0)
 
@@ -189,7 +190,7 @@ class ReluKernel:
         from constructive._kernels.tangent import relu_near
 
         gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
-        squares, p, q = np.einsum("ij,ij->i", points, points), self._variances(points)[0], self._variances(others)[0]
+        squares, p, q = np.einsum("ij,ij->i", points, points), self._first(points), self._first(others)
         step = max(1, self.chunk // (8 * points.shape[1] + 16))
         for a in range(0, i.size, step):
             rows, columns = i[a:a + step], j[a:a + step]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from dynamics_cases import DIGITS, KERNEL, X, Z
 from kernel_cases import SCALES, by_quadrature, exactly, pair, relu_given, squared_distances
-from oracles import wide_gradient, wide_relu
+from oracles import wide_gradient, wide_relu, wide_squared_gradient
 
+from constructive._kernels.tangent import ARCSINE, STRETCH, opening
 from constructive.tangent import ReluKernel
 
 DEPTHS = [1, 2, 3, 6]
@@ -136,3 +137,72 @@ def test_input_gradients_agree_with_eighty_digits_however_close(depth: int, towa
             # the direction from a ray to a point beside it is known to u / gap only; nearly opposite points pull little
             loose = 0.0 if toward == 1.0 else 30 * UNIT / gap * np.abs(value).max() + 8 * UNIT * np.linalg.norm(z)
             assert np.abs(found - value).max() <= 1e-12 * np.abs(value).max() + loose
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+def test_squared_gradients_are_the_trace_of_mixed_derivatives(depth: int) -> None:
+    rng = np.random.default_rng(5)
+    for weight_std, bias_std in SCALES:
+        points = rng.normal(size=(2, 3)) * [[1e-3], [100.0]]
+        points = np.concatenate([points, np.zeros((1, 3))]) if bias_std > 0 else points
+        found = ReluKernel(depth, weight_std, bias_std).squared_gradient(points)
+        known = [wide_squared_gradient(wide_relu, x.tolist(), depth, weight_std, bias_std) for x in points]
+        np.testing.assert_allclose(found, known, rtol=1e-13)
+
+
+# -- corners ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_at_a_data_point_half_the_gradient_of_the_diagonal_is_returned(depth: int) -> None:
+    x = np.array([[0.3, -0.5, 0.8]])
+    for of, times in (("ntk", depth), ("nngp", 1)):
+        found = ReluKernel(depth, 1.76, 0.0).input_gradient(x, x.copy(), [[1.0]], of=of)
+        np.testing.assert_allclose(found, 1.76**2 / 3 * times * (1.76**2 / 2) ** (depth - 1) * x, rtol=1e-14)
+
+
+def test_the_mean_slope_at_a_data_point_lies_between_the_one_sided_ones() -> None:
+    x, side, step = np.array([[0.3, -0.5, 0.8]]), np.array([[1.0, 0.0, 0.0]]), 1e-7
+    here, ahead, behind = (KERNEL.ntk(x + a * side, x)[0, 0] for a in (0.0, step, -step))
+    slopes = (ahead - here) / step, (here - behind) / step
+    assert slopes[1] - slopes[0] > 1.0  # a cone
+    assert abs(sum(slopes) / 2 - KERNEL.input_gradient(x, x, [[1.0]])[0, 0]) <= 1e-5
+
+
+def test_without_bias_the_zero_input_gives_zero_and_the_mean_of_its_one_sided_slopes() -> None:
+    zero, z = np.zeros((1, 3)), np.array([[1.0, -2.0, 0.5]])
+    kernel = ReluKernel(2, 1.5, 0.0)
+    for part in (*kernel.both(zero, z), *kernel.both(zero), *kernel.diagonal(zero), *ReluKernel(7).both(zero, z)):
+        assert not part.any()
+    for of, k in (("ntk", kernel.ntk), ("nngp", kernel.nngp)):
+        found = kernel.input_gradient(zero, z, [[1.0]], of=of)[0]
+        for a, side in enumerate(np.eye(3)):
+            step = 1e-9
+            assert abs(found[a] - (k(step * side[None], z) - k(-step * side[None], z))[0, 0] / (2 * step)) <= 1e-6
+
+
+@pytest.mark.parametrize("of", ["ntk", "nngp"])
+def test_with_bias_the_zero_input_is_ordinary(of: str) -> None:
+    zero, z = [0.0, 0.0, 0.0], [1.0, -2.0, 0.5]
+    known = wide_gradient(wide_relu, zero, z, 4, 1.5, 0.5)[of == "ntk"]
+    found = ReluKernel(4, 1.5, 0.5).input_gradient([zero], [z], [[1.0]], of=of)[0]
+    np.testing.assert_allclose(found, known, rtol=1e-13)
+
+
+def test_rows_of_any_length_are_passed_over_whole() -> None:
+    rng = np.random.default_rng(6)
+    x, Z = rng.normal(size=(2, 3)), rng.normal(size=(2 * STRETCH + 3, 3))
+    whole, weights = KERNEL.ntk(x, Z), rng.normal(size=(2, Z.shape[0]))
+    parts = [KERNEL.ntk(x, Z[j:j + 1])[:, 0] for j in (0, STRETCH - 1, STRETCH, 2 * STRETCH, 2 * STRETCH + 2)]
+    columns = whole[:, [0, STRETCH - 1, STRETCH, 2 * STRETCH, 2 * STRETCH + 2]].T
+    np.testing.assert_allclose(columns, parts, rtol=0, atol=1e-13)
+    cut = sum(KERNEL.input_gradient(x, Z[a:a + 100], weights[:, a:a + 100]) for a in range(0, Z.shape[0], 100))
+    np.testing.assert_allclose(KERNEL.input_gradient(x, Z, weights), cut, rtol=0, atol=1e-12)
+
+
+def test_the_polynomial_for_the_angle_is_exact_to_four_units_of_the_last_place() -> None:
+    c = np.concatenate([np.linspace(-1.0, 1.0, 20001), [0.5, -0.5, np.nextafter(0.5, 1), 1.0 - UNIT, UNIT - 1.0]])
+    found = np.array([opening(v) for v in c.tolist()])
+    assert np.abs(found - (math.pi - np.arccos(c))).max() <= 4e-15
+    worse = [v + 1e-9 * (k == 7) for k, v in enumerate(ARCSINE)]  # the fit is as tight as the test is
+    assert abs(np.polyval(worse[::-1], 0.25) - np.polyval(ARCSINE[::-1], 0.25)) > 8 * UNIT

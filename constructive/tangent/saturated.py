@@ -112,7 +112,8 @@ def saturated_flow(theta: ArrayLike, residual: ArrayLike, budgets: ArrayLike, *,
     for _ in range(limit):
         if not states[-1].any():
             break
-        u, pull = solver.solve(states[-1], pull)
+        # from the movement, not from the last state: what was rounded to 0 there must not pile up
+        u, pull = solver.solve(start - matrix @ moves[-1], pull)
         held = pull * (1.0 - 8.0 * UNIT)  # inside the ball for certain, whatever the projection rounded
         errors.append(solver.error(errors[-1], states[-1], u, held))
         states.append(u)
@@ -206,7 +207,7 @@ class _Step:
         if w.shape[1] == 1:
             w = self._newton(w, base, diagonal, still)
         found = base - self.pull @ w
-        for _ in range(SWEEPS):
+        for sweep in range(SWEEPS):
             aim = _onto(w + found / diagonal[:, None], r)
             loose = np.flatnonzero(np.abs(aim - w).max(axis=1) > still)
             if not loose.size:
@@ -215,10 +216,26 @@ class _Step:
                 one = _onto(w[i:i + 1] + found[i:i + 1] / diagonal[i], r[i:i + 1])
                 found = found - np.outer(self.pull[:, i], one[0] - w[i])
                 w[i] = one[0]
+            if sweep % 8 == 7:  # sweeps alone are slow where several samples stay at 0 together
+                w = self._polished(w, base)
             found = base - self.pull @ w
         # where the attack's part is inside its ball, the optimum has u_i = 0; else u_i and w_i point alike
         found[np.linalg.norm(w, axis=1) < r * (1.0 - 1e-9)] = 0.0
         return found, w
+
+    def _polished(self, w: Array, base: Array) -> Array:
+        """Return w with the part inside the balls, where the optimum has u_i = 0, solved at once if it stays inside."""
+        free = np.linalg.norm(w, axis=1) < self.budgets * (1.0 - 1e-9)
+        rest = base[free] - self.pull[np.ix_(free, ~free)] @ w[~free]
+        try:
+            inner = np.linalg.solve(self.pull[np.ix_(free, free)], rest)
+        except np.linalg.LinAlgError:
+            return w
+        if (np.linalg.norm(inner, axis=1) > self.budgets[free]).any():
+            return w
+        out = w.copy()
+        out[free] = inner
+        return out
 
     def _newton(self, w: Array, base: Array, diagonal: Array, still: Array) -> Array:
         """Return w after projected Newton steps: with one output the sweeps alone may need thousands of rounds.

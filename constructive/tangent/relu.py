@@ -190,15 +190,17 @@ class ReluKernel:
         from constructive._kernels.tangent import relu_near
 
         gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
-        squares, p, q = np.einsum("ij,ij->i", points, points), self._first(points), self._first(others)
+        squares, other_squares = np.einsum("ij,ij->i", points, points), np.einsum("ij,ij->i", others, others)
+        p, q = self._first(points), self._first(others)
         step = max(1, self.chunk // (8 * points.shape[1] + 16))
         for a in range(0, i.size, step):
             rows, columns = i[a:a + step], j[a:a + step]
-            x, z, square = points[rows], others[columns], squares[rows]
+            x, z, square, other = points[rows], others[columns], squares[rows], other_squares[columns]
             dot = np.einsum("ij,ij->i", x, z)
-            side = np.where(dot < 0.0, -1.0, 1.0)
-            gap = z - side[:, None] * x  # small for close points, and for close to opposite ones
-            turn = np.full(dot.size, -1.0)  # z = (side + turn) x + residual
+            # gap is small for close points, and for close to opposite ones; z = (side + turn) x + residual
+            side = np.where(np.maximum(square, other) > 4.0 * np.minimum(square, other), 0.0, np.sign(dot))
+            gap = z - side[:, None] * x
+            turn = -side
             np.divide(np.einsum("ij,ij->i", x, gap), square, out=turn, where=square > 0.0)
             residual = gap - turn[:, None] * x
             straight = z - x

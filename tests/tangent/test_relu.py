@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from dynamics_cases import DIGITS, KERNEL, X, Z
@@ -95,7 +96,7 @@ def test_values_agree_with_sixty_digits(depth: int, weight_std: float, bias_std:
 
 
 @pytest.mark.parametrize("gap", CLOSE)
-@pytest.mark.parametrize("toward", [1.0, -1.0, 3.0, 1e6])
+@pytest.mark.parametrize("toward", [1.0, -1.0, 3.0, 1e6, -1e-9])
 @pytest.mark.parametrize(("weight_std", "bias_std"), SCALES)
 def test_close_parallel_and_opposite_pairs_keep_all_digits(weight_std: float, bias_std: float, toward: float,
                                                            gap: float) -> None:
@@ -108,6 +109,15 @@ def test_close_parallel_and_opposite_pairs_keep_all_digits(weight_std: float, bi
         sizes = [np.sqrt(a * b) for a, b in zip(kernel.diagonal(x), kernel.diagonal(z), strict=True)]
         for found, value, size in zip(kernel.both(x, z), known, sizes, strict=True):
             assert (np.abs(np.diag(found) - value) / size).max() <= 4e-14
+
+
+def test_the_plain_formula_in_double_precision_would_be_caught() -> None:
+    x, z = [0.25, -0.5, 0.75], [0.25 + 2.0**-27, -0.5, 0.75]
+    with mpmath.workdps(15):
+        plain = float(wide_relu(x, z, 3, 1.76, 0.18)[1])
+    known = exactly(wide_relu, np.array([x]), np.array([z]), 3, 1.76, 0.18)[1][0]
+    assert abs(plain / known - 1) > 1e-10
+    assert abs(KERNEL.ntk([x], [z])[0, 0] / known - 1) <= 1e-15
 
 
 @pytest.mark.parametrize("gap", CLOSE)

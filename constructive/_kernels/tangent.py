@@ -3,7 +3,8 @@
 Layout: matrices are (n, m), row-major, and overwritten in place: inner products come in, kernels go out. A row is cut
 into stretches of ``STRETCH`` entries that stay in the first cache while the layers pass over them: layers are the outer
 loop, entries the inner one, which has no branch and no reduction, so that it is vectorized without reordering a sum.
-Roots of variances and their inverses come in tables (layer, row) and (layer, column): the loop does not divide.
+Roots of variances and their inverses come in tables (layer, row) and (layer, column): the loop does not divide. Tables
+of columns are longer by ``PAD``, so that a stretch is computed in whole vectors: what is left over costs as much each.
 
 pi - arccos c is formed without the library function, which does not vectorize: arcsin(sqrt z) / sqrt z is a polynomial
 in z on [0, 1/4] to 1.2e-16, interpolated at 15 Chebyshev points; |c| > 1/2 is folded there by half angles.
@@ -26,6 +27,7 @@ ARCSINE = (
 )
 HALF_PI = math.pi / 2.0
 NEAR = 1e-4  # entries with 1 - |c| below this are left NaN, to be formed from differences of the points
+PAD = 32
 TILE = 32
 
 
@@ -62,7 +64,7 @@ def relu_pass(products: Any, nngp: Any, ntk: Any, begins: Any, rows: Any, column
 
     nngp, ntk (n, m): not written if they have no rows; either may be products itself. begins (n,): the first column of
     each row to be written. rows, columns: (roots, inverse roots) of the variances before each nonlinearity, tables
-    (layers, n) and (layers, m). The first layer's covariance is factor * product + shift; gain = weight variance,
+    (layers, n) and (layers, m + PAD). The first layer's covariance is factor * product + shift; gain = weight variance,
     shift = bias variance. near (n,) counts the entries of each row with 1 - |c| < NEAR in the first layer: they are
     written NaN.
     """
@@ -75,16 +77,19 @@ def relu_pass(products: Any, nngp: Any, ntk: Any, begins: Any, rows: Any, column
         near[i] = 0
         for begin in range(begins[i], width, STRETCH):
             count = min(STRETCH, width - begin)
+            padded = (count + PAD - 1) // PAD * PAD
             for j in range(count):
                 s[j] = t[j] = factor * products[i, begin + j] + shift
+            for j in range(count, padded):
+                s[j] = t[j] = 0.0
             close = 0
             for layer in range(layers):
                 root, inverse = roots[layer, i] * scale, inverses[layer, i]
-                across, over = column_roots[layer, begin:begin + count], column_inverses[layer, begin:begin + count]
+                across, over = column_roots[layer, begin:begin + padded], column_inverses[layer, begin:begin + padded]
                 if layer == 0:
                     for j in range(count):
                         close += abs(s[j] * inverse * over[j]) > 1.0 - NEAR
-                for j in range(count):
+                for j in range(padded):
                     c = min(max(s[j] * inverse * over[j], -1.0), 1.0)
                     angle = opening(c)
                     s[j] = root * across[j] * (math.sqrt((1.0 - c) * (1.0 + c)) + c * angle) + shift
@@ -133,19 +138,23 @@ def relu_slopes(products: Any, weights: Any, rows: Any, columns: Any, factor: fl
         total = 0.0
         for begin in range(0, width, STRETCH):
             count = min(STRETCH, width - begin)
+            padded = (count + PAD - 1) // PAD * PAD
             for j in range(count):
                 s[j] = t[j] = factor * products[i, begin + j] + shift
+            for j in range(count, padded):
+                s[j] = t[j] = 0.0
+            for j in range(padded):
                 ds[j] = ts[j] = 1.0
                 dp[j] = tp[j] = 0.0
             close = 0
             rate = 1.0  # d p_l / d p_1
             for layer in range(layers):
                 root, inverse = roots[layer, i], inverses[layer, i]
-                across, over = column_roots[layer, begin:begin + count], column_inverses[layer, begin:begin + count]
+                across, over = column_roots[layer, begin:begin + padded], column_inverses[layer, begin:begin + padded]
                 if layer == 0:
                     for j in range(count):
                         close += abs(s[j] * inverse * over[j]) > 1.0 - NEAR
-                for j in range(count):
+                for j in range(padded):
                     c = min(max(s[j] * inverse * over[j], -1.0), 1.0)
                     angle = opening(c)
                     sine = math.sqrt((1.0 - c) * (1.0 + c))

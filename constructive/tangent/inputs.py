@@ -27,10 +27,12 @@ def two_sets(X: ArrayLike, Z: ArrayLike | None, who: str) -> tuple[Array, Array]
 
 
 def weights_of(weights: ArrayLike, n: int, m: int, who: str) -> Array:
-    """Return weights as a float array (n, m); ValueError for another shape."""
+    """Return weights as a float array (n, m); ValueError for another shape, NaN or infinity."""
     found = np.ascontiguousarray(weights, dtype=np.float64)
     if found.shape != (n, m):
         raise ValueError(f"{who}: weights must have shape {(n, m)}, one for each pair, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{who}: weights must be finite, but {int((~np.isfinite(found)).sum())} are not")
     return found
 
 

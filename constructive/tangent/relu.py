@@ -180,41 +180,42 @@ class ReluKernel:
         return variances[-1], tangent
 
     def _tables(self, points: Array, who: str) -> tuple[Array, Array]:
-        """Return roots and inverse roots of the variances before each nonlinearity, (depth - 1, n); 0 for 1 / 0."""
+        """Return roots and inverse roots of the variances before each nonlinearity, (depth - 1, n + PAD); 0 of 0."""
+        from constructive._kernels.tangent import PAD
+
         variances = self._variances(points, who)
-        roots = np.sqrt(variances[:-1])
+        roots = np.zeros((self.depth - 1, points.shape[0] + PAD))
+        np.sqrt(variances[:-1], out=roots[:, :-PAD])
         return roots, np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0.0)
 
     def _pairs(self, points: Array, others: Array, i: Indices, j: Indices) -> Iterator[Pairs]:
         """Yield (i, j, (k, 8) numbers of these pairs, see the kernel, residuals r (k, d)) for stretches of pairs."""
         from constructive._kernels.tangent import relu_near
 
-        gain, shift, factor = self.weight_std**2, self.bias_std**2, self.weight_std**2 / points.shape[1]
-        squares, other_squares = np.einsum("ij,ij->i", points, points), np.einsum("ij,ij->i", others, others)
-        p, q = self._first(points), self._first(others)
         step = max(1, self.chunk // (8 * points.shape[1] + 16))
         for a in range(0, i.size, step):
             rows, columns = i[a:a + step], j[a:a + step]
-            x, z, square, other = points[rows], others[columns], squares[rows], other_squares[columns]
-            dot = np.einsum("ij,ij->i", x, z)
-            # gap is small for close points, and for close to opposite ones; z = (side + turn) x + residual
-            side = np.where(np.maximum(square, other) > 4.0 * np.minimum(square, other), 0.0, np.sign(dot))
-            gap = z - side[:, None] * x
-            turn = -side
-            np.divide(np.einsum("ij,ij->i", x, gap), square, out=turn, where=square > 0.0)
-            residual = gap - turn[:, None] * x
-            straight = z - x
-            e = factor * np.einsum("ij,ij->i", straight, straight)
-            first, out = np.empty((dot.size, 8)), np.empty((dot.size, 8))
-            first[:, 0] = factor * dot + shift
-            first[:, 1], first[:, 2] = p[rows], q[columns]
-            across = np.sqrt(factor * square) * np.sqrt(factor * np.einsum("ij,ij->i", residual, residual))
-            first[:, 3] = np.hypot(across, np.sqrt(shift) * np.sqrt(e))
-            first[:, 4] = e
-            first[:, 5] = -factor * np.einsum("ij,ij->i", straight, x + z)
-            first[:, 6], first[:, 7] = side + turn, (side - 1.0) + turn
-            relu_near(first, self.depth, gain, shift, out)
+            first, residual = self._compared(points[rows], others[columns])
+            out = np.empty_like(first)
+            relu_near(first, self.depth, self.weight_std**2, self.bias_std**2, out)
             yield rows, columns, out, residual
+
+    def _compared(self, x: Array, z: Array) -> tuple[Array, Array]:
+        """Return the first layer of rows of x and z paired one by one, (k, 8) as the kernel wants it, and residuals."""
+        shift, factor = self.bias_std**2, self.weight_std**2 / x.shape[1]
+        square, other, dot = (np.einsum("ij,ij->i", u, v) for u, v in ((x, x), (z, z), (x, z)))
+        # z = (side + turn) x + residual; the gap is small for close points and for close to opposite ones
+        side = np.where(np.maximum(square, other) > 4.0 * np.minimum(square, other), 0.0, np.sign(dot))
+        gap, straight = z - side[:, None] * x, z - x
+        turn = -side
+        np.divide(np.einsum("ij,ij->i", x, gap), square, out=turn, where=square > 0.0)
+        residual = gap - turn[:, None] * x
+        apart = factor * np.einsum("ij,ij->i", straight, straight)
+        across = np.sqrt(factor * square) * np.sqrt(factor * np.einsum("ij,ij->i", residual, residual))
+        height = np.hypot(across, np.sqrt(shift) * np.sqrt(apart))  # p q - s^2 = that without bias + bias * apart
+        lead = -factor * np.einsum("ij,ij->i", straight, x + z)
+        return np.stack([factor * dot + shift, factor * square + shift, factor * other + shift, height, apart, lead,
+                         side + turn, (side - 1.0) + turn], axis=1), residual
 
     @staticmethod
     def _block(m: int) -> int:

@@ -190,6 +190,8 @@ def test_weights_of_another_shape_and_other_names_are_refused(kind: Any) -> None
     kernel = kind(2)
     with pytest.raises(ValueError, match="weights must have shape"):
         kernel.input_gradient([[1.0]], [[2.0], [3.0]], [[1.0]])
+    with pytest.raises(ValueError, match="finite, but 1 are not"):
+        kernel.input_gradient([[1.0]], [[2.0], [3.0]], [[1.0, math.nan]])
     with pytest.raises(ValueError, match="'ntk' or 'nngp'"):
         kernel.input_gradient([[1.0]], [[2.0]], [[1.0]], of="cntk")
     with pytest.raises(ValueError, match="coefficients must be"):

@@ -71,6 +71,9 @@ class KernelPredictor:
         values = np.array(self.coefficients, dtype=np.float64)
         if values.ndim != 2 or values.shape[0] != points.shape[0]:
             raise ValueError(f"KernelPredictor: coefficients must be ({points.shape[0]}, C), got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError("KernelPredictor: coefficients must be finite, but "
+                             f"{int((~np.isfinite(values)).sum())} are not")
         named(self.of, "KernelPredictor")
         for name, part in (("X", points), ("coefficients", values)):
             part.setflags(write=False)
@@ -86,8 +89,11 @@ class KernelPredictor:
 
     def gradient(self, Z: ArrayLike, outputs: ArrayLike) -> Array:
         """Return the gradient (m, d) of sum_c outputs_ic f_c(z_i) in z_i; outputs (m, C)."""
-        weights = np.asarray(outputs, dtype=np.float64) @ self.coefficients.T
-        return self.kernel.input_gradient(Z, self.X, weights, of=self.of)
+        directions = np.asarray(outputs, dtype=np.float64)
+        if directions.ndim != 2 or directions.shape[1] != self.coefficients.shape[1]:
+            raise ValueError(f"KernelPredictor.gradient: outputs must be (m, {self.coefficients.shape[1]}), one weight "
+                             f"for each value, got {directions.shape}")
+        return self.kernel.input_gradient(Z, self.X, directions @ self.coefficients.T, of=self.of)
 
     def norms(self) -> Array:
         """Return |f_c| (C,) in the kernel's Hilbert space, the root of coefficients^T k(X, X) coefficients."""

@@ -225,5 +225,9 @@ class ReluKernel:
 def _left_out(matrix: Array, near: Indices) -> tuple[Indices, Indices]:
     """Return the entries that a pass left NaN; near counts them in each row."""
     rows = np.flatnonzero(near)
-    i, j = np.nonzero(np.isnan(matrix[rows]))
-    return rows[i], j
+    found = [np.zeros((0, 2), np.int64)]
+    for a, b in stretches(rows.size, matrix.shape[1], 1 << 16):
+        i, j = np.nonzero(np.isnan(matrix[rows[a:b]]))
+        found.append(np.stack([rows[a + i], j], axis=1))
+    both = np.concatenate(found)
+    return both[:, 0], both[:, 1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -194,5 +196,41 @@ def test_weights_of_another_shape_and_other_names_are_refused(kind: Any) -> None
         kernel.input_gradient([[1.0]], [[2.0], [3.0]], [[1.0, math.nan]])
     with pytest.raises(ValueError, match="'ntk' or 'nngp'"):
         kernel.input_gradient([[1.0]], [[2.0]], [[1.0]], of="cntk")
-    with pytest.raises(ValueError, match="coefficients must be"):
-        KernelPredictor(kernel, [[1.0]], [1.0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictors_that_are_no_functions_are_refused(kind: Any) -> None:
+    for coefficients in ([1.0], [[1.0], [2.0]], [[math.nan]]):
+        with pytest.raises(ValueError, match="coefficients must be"):
+            KernelPredictor(kind(2), [[1.0]], coefficients)
+    with pytest.raises(ValueError, match=r"outputs must be \(m, 1\)"):
+        KernelPredictor(kind(2), [[1.0]], [[1.0]]).gradient([[1.0]], [[1.0, 2.0]])
+    with pytest.raises(ValueError, match="'ntk' or 'nngp'"):
+        KernelPredictor(kind(2), [[1.0]], [[1.0]], "other")
+
+
+def peak(program: Callable[[], object]) -> int:
+    """Return the most bytes held at once while the program runs, its result included, once it is compiled."""
+    program()
+    tracemalloc.start()
+    try:
+        program()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_relu_kernels_take_no_memory_besides_their_result() -> None:
+    X = np.random.default_rng(3).normal(size=(1000, 4))
+    X[7], kernel, one = X[500], ReluKernel(3, 1.76, 0.18), 8 * 1000**2
+    assert peak(lambda: kernel.ntk(X)) <= 1.2 * one
+    assert peak(lambda: kernel.ntk(X, X)) <= 1.2 * one
+    assert peak(lambda: kernel.both(X)) <= 2.2 * one
+
+
+@pytest.mark.parametrize(("kind", "arrays"), [(ReluKernel, 1.5), (ErfKernel, 20.0)])
+def test_chunks_limit_the_memory_of_input_gradients(kind: Any, arrays: float) -> None:
+    X, weights = np.random.default_rng(4).normal(size=(1000, 4)), np.ones((1000, 1000))
+    kernel, most = kind(3, 1.76, 0.18, chunk=12_000), 8 * (arrays * 12_000 + 100 * X.size)
+    assert most < weights.nbytes
+    assert peak(lambda: kernel.input_gradient(X, X + 1.0, weights)) <= most

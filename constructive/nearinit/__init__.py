@@ -3,6 +3,7 @@
 In reading order: spherical caps; units at initialization and the two networks near them; how features add up.
 """
 
+from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.series import agreement, feature_norms
@@ -23,4 +24,5 @@ __all__ = [
     "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
     "PseudoNetwork", "NearNetwork", "GatedSum",
     "agreement", "feature_norms",
+    "Deviation", "climb", "robust_deviation",
 ]

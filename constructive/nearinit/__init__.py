@@ -4,6 +4,8 @@ In reading order: spherical caps; units at initialization and the two networks n
 """
 
 from constructive.nearinit.attacks import Deviation, climb, robust_deviation
+from constructive.nearinit.caps_bound import CapRange, cap_range
+from constructive.nearinit.circle import ArcRange, circle_range
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.series import agreement, feature_norms
@@ -25,4 +27,6 @@ __all__ = [
     "PseudoNetwork", "NearNetwork", "GatedSum",
     "agreement", "feature_norms",
     "Deviation", "climb", "robust_deviation",
+    "ArcRange", "circle_range",
+    "CapRange", "cap_range",
 ]

@@ -6,6 +6,15 @@ In reading order: spherical caps; units at initialization and the two networks n
 from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.caps_bound import CapRange, cap_range
 from constructive.nearinit.circle import ArcRange, circle_range
+from constructive.nearinit.coupling import (
+    Coupling,
+    expected_coupling,
+    expected_uniform_coupling,
+    measure_coupling,
+    narrow_share,
+    narrow_share_bound,
+    uniform_coupling,
+)
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.series import agreement, feature_norms
@@ -29,4 +38,6 @@ __all__ = [
     "Deviation", "climb", "robust_deviation",
     "ArcRange", "circle_range",
     "CapRange", "cap_range",
+    "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
+    "expected_uniform_coupling",
 ]

@@ -3,6 +3,7 @@
 In reading order: spherical caps; units at initialization and the two networks near them; how features add up.
 """
 
+from constructive.nearinit.atoms import AtomicStep, atomic_step
 from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.caps_bound import CapRange, cap_range
 from constructive.nearinit.circle import ArcRange, circle_range
@@ -18,6 +19,7 @@ from constructive.nearinit.coupling import (
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.series import agreement, feature_norms
+from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
 from constructive.nearinit.units import (
     NearNetwork,
     PseudoNetwork,
@@ -31,6 +33,7 @@ from constructive.nearinit.units import (
 )
 
 __all__ = [
+    "Step", "StepTask", "step_task", "separated_task", "measured_errors", "AtomicStep", "atomic_step",
     "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
     "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
     "PseudoNetwork", "NearNetwork", "GatedSum",

@@ -16,8 +16,18 @@ from constructive.nearinit.coupling import (
     narrow_share_bound,
     uniform_coupling,
 )
+from constructive.nearinit.fitting import DualFit, FitRound, RobustFit, fit_anchors, fit_dual, robust_fit, swift_attack
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
+from constructive.nearinit.kernel import (
+    chernoff_width,
+    eigenvalue_bound,
+    empirical_kernel,
+    gram_eigenvalue_bound,
+    open_gates,
+    simple_eigenvalue_bound,
+    tangent_kernel,
+)
 from constructive.nearinit.series import agreement, feature_norms
 from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
 from constructive.nearinit.units import (
@@ -43,4 +53,7 @@ __all__ = [
     "CapRange", "cap_range",
     "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
     "expected_uniform_coupling",
+    "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",
+    "simple_eigenvalue_bound", "chernoff_width",
+    "DualFit", "FitRound", "RobustFit", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
 ]

@@ -189,7 +189,7 @@ def fit_anchors(units: Units, anchors: ArrayLike, targets: ArrayLike, *, error: 
     return RobustFit(units, points, wanted, float(error), dual, (), dual.violation <= 1e-9)
 
 
-def robust_fit(caps: Caps, y: ArrayLike, units: Units, *, error: float, rng: Any = 0, draws: int = 4, rounds: int = 12,
+def robust_fit(caps: Caps, y: ArrayLike, units: Units, *, error: float, rng: Any = 0, draws: int = 4, rounds: int = 24,
                tighten: float = 0.8, attacks: Sequence[Attack] = ATTACKS, sweeps: int = 20_000) -> RobustFit:
     """Return weights of small mean square with |g - y_i| <= error at all points of the caps that an attack looked at.
 

@@ -84,7 +84,7 @@ def cap_range(network: Network, caps: Caps) -> CapRange:
 def inner_range(rows: ArrayLike, caps: Caps) -> tuple[Array, Array]:
     """Return bounds (low, high), each (n, m), of <w_r, x> over each cap, for rows w_r (m, d), rounded outward.
 
-    They exceed the exact range by at most (8 d + 128) 2^-52 |w_r|, and are |w_r| and -|w_r| (to that accuracy) where
+    For radius <= 1.9 they exceed the exact range by at most (8 d + 128) 2^-52 |w_r|, and are |w_r| and -|w_r| (to that accuracy) where
     the cap contains w_r / |w_r| or its opposite. Raises ValueError where rows and caps do not fit.
 
     >>> from constructive.nearinit.geometry import caps
@@ -125,10 +125,12 @@ def _range(along: Array, across: Array, size: Array, angle: Array, missing: Arra
     slack = (4.0 * missing + (4 * d + 32) * _UNIT) * size + d * _TINY
     whole = size + slack
     cosine, sine = np.cos(angle), np.sin(angle)
-    rises = across * cosine - along * sine >= slack  # p cos + q sin still increases at the rim: w is outside the cap
-    falls = across * cosine + along * sine >= slack  # -w is outside
-    high = np.where(rises, along * cosine + across * sine + slack, whole)
-    low = np.where(falls, along * cosine - across * sine - slack, -whole)
+    top, bottom = along * cosine + across * sine, along * cosine - across * sine  # at the rim, toward w and away
+    # w is outside the cap if p cos + q sin still increases at the rim; or clearly if w looks away from all of the cap,
+    # which the first test misses where cap and row lie on one line. The same for -w.
+    rises = (across * cosine - along * sine >= slack) | ((along < -slack) & (top < -slack))
+    falls = (across * cosine + along * sine >= slack) | ((along > slack) & (bottom > slack))
+    high, low = np.where(rises, top + slack, whole), np.where(falls, bottom - slack, -whole)
     return np.maximum(low, -whole), np.minimum(high, whole)
 
 

@@ -12,7 +12,7 @@ coordinate, which all points share, also under perturbation.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,7 @@ _BLOCK = 4096
 """Units worked on at a time: their features of all data stay in the cache."""
 
 
+@runtime_checkable
 class AtomSum(Protocol):
     """A step p(t) = t^shift sum_j heights_j kappa(slopes_j t); shift = 1 for the direction "anchor", else 0."""
 
@@ -49,6 +50,15 @@ class AtomSum(Protocol):
     @property
     def heights(self) -> Array:
         """One height for each slope."""
+        ...
+
+    @property
+    def certified(self) -> tuple[float, float]:
+        """Proved bounds of |p - 1| on the own and of |p| on the foreign inner products."""
+        ...
+
+    def __call__(self, t: ArrayLike, /) -> Array:
+        """Return p(t)."""
         ...
 
 
@@ -68,6 +78,15 @@ class PowerSum(Protocol):
     @property
     def coefficients(self) -> Array:
         """One coefficient for each power."""
+        ...
+
+    @property
+    def certified(self) -> tuple[float, float]:
+        """Proved bounds of |p - 1| on the own and of |p| on the foreign inner products."""
+        ...
+
+    def __call__(self, t: ArrayLike, /) -> Array:
+        """Return p(t)."""
         ...
 
 

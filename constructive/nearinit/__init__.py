@@ -28,8 +28,10 @@ from constructive.nearinit.kernel import (
     simple_eigenvalue_bound,
     tangent_kernel,
 )
+from constructive.nearinit.ledger import Ledger, regret_ledger
 from constructive.nearinit.series import agreement, feature_norms
 from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
+from constructive.nearinit.training import TrainingRun, adversarial_training, huber_loss, huber_slope
 from constructive.nearinit.units import (
     NearNetwork,
     PseudoNetwork,
@@ -56,4 +58,5 @@ __all__ = [
     "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",
     "simple_eigenvalue_bound", "chernoff_width",
     "DualFit", "FitRound", "RobustFit", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
+    "TrainingRun", "adversarial_training", "huber_loss", "huber_slope", "Ledger", "regret_ledger",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import multiprocessing
 import queue
 from fractions import Fraction
@@ -13,11 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from constructive.calculus import affine
+from constructive.certificates.branching import SAFE, decide
+from constructive.certificates.goals import Goal
 from constructive.cli import main
 from constructive.instances import Instance, suite, write_instances
 from constructive.instances.corners import Corners, distance_from_outside, radius_from_outside
+from constructive.instances.families import published
 from constructive.instances.instance import evaluation_error, instance
 from constructive.instances.mixing import balanced, shears, shuffled
+from constructive.instances.published import Published, first_violation
 from constructive.interop import as_network
 from constructive.interop.vnnlib import Comparison
 from constructive.network import Network
@@ -73,18 +79,60 @@ def test_no_point_of_an_unsat_ball_leads_by_less_than_its_margin(drawn: list[Ins
 
 
 def test_the_robust_radius_separates_the_answers(drawn: list[Instance]) -> None:
-    known = [one for one in drawn if one.robust_radius is not None]
-    assert len(known) > 150
-    for one in known:
+    for one in drawn:
         assert (one.answer == "sat") == (one.radius >= one.robust_radius)
 
 
-def test_at_the_robust_radius_some_corner_scores_exactly_zero() -> None:
-    for one in suite(np.random.default_rng(1), 4):
-        if one.robust_radius is not None and one.family not in ("outsides", "plateaus"):
-            center = [Fraction(float(c)) for c in one.center]
-            ends = [(c - one.robust_radius, c + one.robust_radius) for c in center]
-            assert min(lead(one, corner) for corner in itertools.product(*ends)) == 0
+def balls(chosen: list[Instance]) -> dict[tuple[str, bytes], list[Instance]]:
+    """Return the instances round each center of each network."""
+    found: dict[tuple[str, bytes], list[Instance]] = {}
+    for one in chosen:
+        found.setdefault((one.model, one.center.tobytes()), []).append(one)
+    return found
+
+
+def test_the_ball_of_the_robust_radius_holds_a_lead_of_exactly_zero(drawn: list[Instance]) -> None:
+    """At a corner, or at a shipped witness moved into that ball: coordinates beyond it are put on its faces."""
+    families = set()
+    for group in balls(drawn).values():
+        one = group[0]
+        center = [Fraction(float(c)) for c in one.center]
+        ends = [(c - one.robust_radius, c + one.robust_radius) for c in center]
+        points = list(itertools.product(*ends)) if one.network.inputs <= 5 else []
+        for other in group:
+            if other.witness is not None:
+                points.append(tuple(min(max(Fraction(v), low), high)
+                                    for v, (low, high) in zip(other.witness.tolist(), ends, strict=True)))
+        if one.network.inputs <= 5 or one.family not in ("plateaus", "outsides"):
+            assert min(lead(one, point) for point in points) == 0
+            families.add(one.family)
+    assert families == {one.family for one in drawn}
+
+
+def proved(one: Instance, radius: float, budget: int) -> bool:
+    """Return whether branch and bound, which knows no formula, proves the ball of that radius."""
+    single = one.network.outputs == 1
+    goal = Goal("sign" if single else "score", np.array([float(one.label)]))
+    decision = decide(one.network.astype(np.float64), one.center[None], radius, math.inf, goal, budget=budget)
+    return bool(decision.verdict[0] == SAFE)
+
+
+def test_branch_and_bound_proves_every_ball_just_below_the_robust_radius(drawn: list[Instance]) -> None:
+    found = [group[0] for group in balls(drawn).values()
+             if group[0].network.inputs == 2 or group[0].family == "classes"]
+    assert {one.family for one in drawn} - {one.family for one in found} == {"mixtures-sheared"}  # from 4 inputs on
+    for one in found:
+        assert proved(one, float(one.robust_radius) * (1 - 2.0**-20), 20_000), one.model
+        assert not proved(one, float(one.robust_radius) * (1 + 2.0**-20), 200)  # the control
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_branch_and_bound_proves_published_balls_in_three_dimensions(seed: int) -> None:
+    groups = balls(list(published(3, 8, np.random.default_rng(seed))))
+    assert {group[0].label for group in groups.values()} == {"+1", "-1"}
+    for group in groups.values():
+        assert proved(group[0], float(group[0].robust_radius) * (1 - 2.0**-20), 40_000)
 
 
 def test_half_of_the_unsat_instances_defeat_intervals_and_backward_bounds(drawn: list[Instance]) -> None:
@@ -172,16 +220,43 @@ def test_the_radius_from_outside_is_where_the_distance_reaches_half_a_ramp() -> 
         assert radius == 0 or distance_from_outside(offset, 0.25, radius * Fraction(999, 1000)) > Fraction(1, 4)
 
 
-def test_a_false_witness_and_a_missing_margin_are_refused() -> None:
+def test_false_claims_about_an_instance_are_refused() -> None:
     f = Network.build([([[1.0]], None)], np.float32)
     wrong = ((Comparison(0, "<=", 0.0),),)
+    zero, one, two = np.array([0.0]), Fraction(1), Fraction(2)
     with pytest.raises(ValueError, match="the witness of f leads by 1/4, not by -1/4"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(1, 4), theorem="",
+        instance("f", "f", f, zero, one, "+1", wrong, margin=Fraction(1, 4), robust_radius=one, theorem="",
                  witness=np.array([0.25]))
     with pytest.raises(ValueError, match="has no witness and margin=0"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(0), theorem="")
+        instance("f", "f", f, zero, one, "+1", wrong, margin=Fraction(0), robust_radius=two, theorem="")
     with pytest.raises(ValueError, match=r"needs 1/3, which is no float32 number|needs -1/3"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1, 3), "+1", wrong, margin=Fraction(1), theorem="")
+        instance("f", "f", f, zero, Fraction(1, 3), "+1", wrong, margin=one, robust_radius=two, theorem="")
+    with pytest.raises(ValueError, match="asks about radius 1; robust_radius=1 contradicts the answer"):
+        instance("f", "f", f, zero, one, "+1", wrong, margin=one, robust_radius=one, theorem="")
+
+
+def test_a_violation_on_a_line_is_the_first_one() -> None:
+    """|x| - 1/2 from -1 on: 1/2 is met at a quarter of the way to 1, and never on [-1, -3/4]."""
+    f = Network.build([([[1.0], [-1.0]], None), ([[1.0, 1.0]], [-0.5])])
+    ends = [(Fraction(v),) for v in (-1, 1)]
+    assert first_violation(f, ends[0], ends[1], 1) == Fraction(1, 4)
+    assert first_violation(f, ends[0], (Fraction(-3, 4),), 1) is None
+    assert first_violation(f, ends[0], ends[1], -1) == 0
+    with pytest.raises(ValueError, match="is rounded at s="):
+        first_violation(f, (Fraction(1, 3),), ends[1], -1)
+
+
+def test_teachers_and_data_beyond_the_theorem_of_published_gates_are_refused() -> None:
+    f = Network.build([([[1.0, 1.0]], None)])
+    X, y = np.array([[0.0, 0.25], [1.0, 0.5]]), np.array([-1, 1])
+    fine = affine([[0.0625, 0.0625]], [0.25])
+    Published.of(f, fine, X, y, 0, 2.0**-5, 2.0**-5)
+    for teacher in (affine([[0.0625, -0.0625]], [0.25]), affine([[0.0625, 0.0625]]), affine([[0.25, 0.25]], [0.75])):
+        with pytest.raises(ValueError, match="teacher must be affine, rising"):
+            Published.of(f, teacher, X, y, 0, 2.0**-5, 2.0**-5)
+    for data, radius in ((X + 0.125, 2.0**-5), (X, 2.0**-4)):
+        with pytest.raises(ValueError, match="X must lie on the grid 1/4"):
+            Published.of(f, fine, data, y, 0, radius, 2.0**-5)
 
 
 # -- files ------------------------------------------------------------------------------------------------------

@@ -84,8 +84,8 @@ def cap_range(network: Network, caps: Caps) -> CapRange:
 def inner_range(rows: ArrayLike, caps: Caps) -> tuple[Array, Array]:
     """Return bounds (low, high), each (n, m), of <w_r, x> over each cap, for rows w_r (m, d), rounded outward.
 
-    For radius <= 1.9 they exceed the exact range by at most (8 d + 128) 2^-52 |w_r|, and are |w_r| and -|w_r| (to that accuracy) where
-    the cap contains w_r / |w_r| or its opposite. Raises ValueError where rows and caps do not fit.
+    For radius <= 1.9 they exceed the exact range by at most (8 d + 128) 2^-52 |w_r|, and are |w_r| and -|w_r| (to that
+    accuracy) where the cap contains w_r / |w_r| or its opposite. Raises ValueError where rows and caps do not fit.
 
     >>> from constructive.nearinit.geometry import caps
     >>> low, high = inner_range([[2.0, 0.0], [0.0, 2.0]], caps([[1.0, 0.0]], 0.5))

@@ -5,6 +5,7 @@ In reading order: spherical caps; units at initialization and the two networks n
 
 from constructive.nearinit.atoms import AtomicStep, atomic_step
 from constructive.nearinit.attacks import Deviation, climb, robust_deviation
+from constructive.nearinit.bernstein import BernsteinStep, bernstein_step
 from constructive.nearinit.caps_bound import CapRange, cap_range
 from constructive.nearinit.circle import ArcRange, circle_range
 from constructive.nearinit.coupling import (
@@ -16,6 +17,7 @@ from constructive.nearinit.coupling import (
     narrow_share_bound,
     uniform_coupling,
 )
+from constructive.nearinit.dolph import ChebyshevStep, certified_degree, chebyshev_step, stated_degree
 from constructive.nearinit.fitting import DualFit, FitRound, RobustFit, fit_anchors, fit_dual, robust_fit, swift_attack
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
@@ -29,6 +31,7 @@ from constructive.nearinit.kernel import (
     tangent_kernel,
 )
 from constructive.nearinit.ledger import Ledger, regret_ledger
+from constructive.nearinit.minimal import MinimalStep, minimal_step
 from constructive.nearinit.series import agreement, feature_norms
 from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
 from constructive.nearinit.training import TrainingRun, adversarial_training, huber_loss, huber_slope
@@ -46,6 +49,8 @@ from constructive.nearinit.units import (
 
 __all__ = [
     "Step", "StepTask", "step_task", "separated_task", "measured_errors", "AtomicStep", "atomic_step",
+    "ChebyshevStep", "chebyshev_step", "stated_degree", "certified_degree", "BernsteinStep", "bernstein_step",
+    "MinimalStep", "minimal_step",
     "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
     "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
     "PseudoNetwork", "NearNetwork", "GatedSum",

@@ -142,7 +142,8 @@ def hermite_weights(caps: Caps, y: ArrayLike, step: PowerSum, units: Units, *,
     _fits(caps, units, who)
     powers, coefficients = _as_powers(step, who)
     reach = np.inf if truncation is None else as_number(truncation, who, "truncation", above=0.0)
-    factors = np.zeros(int(powers.max()) + 1)
+    factors = np.zeros(int(powers[coefficients != 0.0].max(initial=0)) + 1)
+    powers, coefficients = powers[powers < factors.size], coefficients[powers < factors.size]
     factors[powers] = coefficients / feature_norms(factors.size)[powers] ** 2
 
     def features(inner: Array, bias: Array) -> Array:

@@ -7,7 +7,8 @@ sphere, ln Pi = O(d ln m). Symmetrization and a maximal inequality over patterns
     E sup |g - target| <= 2 R sqrt(2 ln(2 Pi) / m)             for moves along a constant coordinate,
 so that a width linear in d, up to its logarithm, suffices. Bounded moves concentrate: with chance at most ``failure``
 the supremum exceeds its mean E by more than H sqrt(2 l / m), l = ln(1 / failure) (bounded differences: McDiarmid), or
-by more than sqrt(2 l (R^2 + 2 (H + R) E) / m) + (H + R) l / (3 m) (Bousquet 2002); for other moves, Markov's inequality.
+by more than sqrt(2 l (R^2 + 2 (H + R) E) / m) + (H + R) l / (3 m) (Bousquet 2002); for other moves, Markov's
+inequality.
 """
 
 from __future__ import annotations

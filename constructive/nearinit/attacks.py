@@ -1,11 +1,12 @@
 """Where on each cap is a network largest: ascent along great circles, also on a smoothed network.
 
 Data flow: caps and signs -> starts (the center, points of the rim and of the cap, points handed in) -> for each
-smoothing, from coarse to none, normalized steps along the tangent gradient, retracted to the cap -> the best point
-met, judged by the network itself, never by the smoothed one. A pseudo-network jumps where a gate switches and its
-gradient does not see the jumps (none at all where the weights are multiples of a constant coordinate); smoothed
-gates Phi(u / smoothing) show them. What is found is a lower bound of the supremum on the cap and nothing more: the
-upper bounds are in :mod:`~constructive.nearinit.circle` (exact, d = 2) and :mod:`~constructive.nearinit.caps_bound`.
+smoothing, from coarse to none, normalized steps along the tangent gradient, retracted to the cap -> random moves from
+the best point -> the best point met, judged by the network itself, never by the smoothed one. A pseudo-network jumps
+where a gate switches and its gradient does not see the jumps (none at all where the weights are multiples of a
+constant coordinate); smoothed gates Phi(u / smoothing) show them. What is found is a lower bound of the supremum on
+the cap and nothing more: upper bounds are in :mod:`~constructive.nearinit.circle` (exact, d = 2) and
+:mod:`~constructive.nearinit.caps_bound`.
 """
 
 from __future__ import annotations
@@ -61,16 +62,18 @@ class Deviation:
 
 
 def climb(function: Smoothable, caps: Caps, index: ArrayLike, signs: ArrayLike, *, steps: int = 12, starts: int = 3,
-          smoothing: float | Sequence[float] = SMOOTHINGS, rng: np.random.Generator | int = 0,
+          smoothing: float | Sequence[float] = SMOOTHINGS, moves: int = 48, rng: np.random.Generator | int = 0,
           at: ArrayLike | None = None) -> tuple[Array, Array]:
     """Return points (k, d) and values (k,): on cap ``index[j]`` the largest ``signs[j] * function`` that was met.
 
     index (k,) names caps, signs (k,) are +1 (climb) or -1 (descend). Each of k problems runs from ``starts`` points:
     the center, a point of the rim, then points of the cap; and from ``at`` (k, d) or (s, k, d), retracted to the caps,
     such as the points of the last round. For each smoothing in turn ``steps`` steps are made, each start going on from
-    the best point it met; a single number is one turn, 0 the plain projected gradient. The values returned are
-    ``function(points)``, at least ``signs * function(centers)`` after the sign; all points lie on their caps.
-    Cost: (2 steps + 1) evaluations for each smoothing, start and problem, half of that for smoothing 0.
+    the best point it met; a single number is one turn, 0 the plain projected gradient. At last the best point of each
+    problem is moved ``moves`` times by a random vector of a hundredth of the radius up to the radius, and stays where
+    that is better: jumps are found where gradients say nothing. The values returned are ``function(points)``, at least
+    ``signs * function(centers)`` after the sign; all points lie on their caps.
+    Cost: 2 steps evaluations for each smoothing, start and problem, and ``moves`` for each problem.
     Raises TypeError or ValueError for arguments that do not fit.
 
     >>> import numpy as np
@@ -85,8 +88,10 @@ def climb(function: Smoothable, caps: Caps, index: ArrayLike, signs: ArrayLike, 
     which = _as_index(index, caps.n, who)
     sign = _as_signs(signs, which.size, who)
     turns, tries = as_count(steps, who, "steps", at_least=1), as_count(starts, who, "starts", at_least=1)
+    last = as_count(moves, who, "moves")
     widths = [as_number(width, who, "smoothing", at_least=0.0) for width in np.atleast_1d(np.asarray(smoothing))]
-    begin = _starts(caps, which, tries, np.random.default_rng(rng), at, who)
+    generator = np.random.default_rng(rng)
+    begin = _starts(caps, which, tries, generator, at, who)
     count = len(begin)
     points = begin.reshape(-1, caps.dimension)
     where, toward = np.tile(which, count), np.tile(sign, count)
@@ -99,12 +104,19 @@ def climb(function: Smoothable, caps: Caps, index: ArrayLike, signs: ArrayLike, 
             better = toward * reached > toward * value
             best, value = np.where(better[:, None], points, best), np.where(better, reached, value)
     chosen = (toward * value).reshape(count, -1).argmax(axis=0) * which.size + np.arange(which.size)
-    return best[chosen], value[chosen]
+    best, value = best[chosen], value[chosen]
+    for _ in range(last if caps.radius > 0 else 0):
+        far = caps.radius * 10.0 ** generator.uniform(-2.0, 0.0) / np.sqrt(caps.dimension)
+        points = caps.project(which, best + far * generator.normal(size=best.shape))
+        reached = np.asarray(function(points), np.float64)
+        better = sign * reached > sign * value
+        best, value = np.where(better[:, None], points, best), np.where(better, reached, value)
+    return best, value
 
 
 def robust_deviation(function: Smoothable, caps: Caps, y: ArrayLike, *, rng: np.random.Generator | int = 0,
                      steps: int = 12, starts: int = 3, smoothing: float | Sequence[float] = SMOOTHINGS,
-                     at: ArrayLike | None = None) -> Deviation:
+                     moves: int = 48, at: ArrayLike | None = None) -> Deviation:
     """Return the largest |function - y_i| met on each cap i, by climbing and by descending from every start.
 
     y (n,): the values wanted on the n caps; ``at`` (n, d) or (s, n, d): further starts. A lower bound of the largest
@@ -129,8 +141,8 @@ def robust_deviation(function: Smoothable, caps: Caps, y: ArrayLike, *, rng: np.
     if at is not None:
         given = _as_stack(at, caps.n, caps.dimension, who)
         extra = np.concatenate([given, given], axis=1)
-    points, values = climb(function, caps, both, signs, steps=steps, starts=starts, smoothing=smoothing, rng=rng,
-                           at=extra)
+    points, values = climb(function, caps, both, signs, steps=steps, starts=starts, smoothing=smoothing,
+                           moves=moves, rng=rng, at=extra)
     deviations = np.abs(values - np.tile(wanted, 2)).reshape(2, -1)
     chosen = deviations.argmax(axis=0) * caps.n + np.arange(caps.n)
     return Deviation(points[chosen], values[chosen], deviations.max(axis=0))

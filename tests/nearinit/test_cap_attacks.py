@@ -114,9 +114,9 @@ def test_the_deviation_is_the_larger_of_both_sides_on_each_cap() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_more_starts_and_finer_turns_never_find_less(seed: int) -> None:
     function, found, y = pseudo_case(seed)
-    least = robust_deviation(function, found, y, rng=1, starts=1, smoothing=SMOOTHINGS[:1])
-    starts = robust_deviation(function, found, y, rng=1, starts=4, smoothing=SMOOTHINGS[:1])
-    turns = robust_deviation(function, found, y, rng=1, starts=4, smoothing=SMOOTHINGS)
+    least = robust_deviation(function, found, y, rng=1, starts=1, smoothing=SMOOTHINGS[:1], moves=0)
+    starts = robust_deviation(function, found, y, rng=1, starts=4, smoothing=SMOOTHINGS[:1], moves=0)
+    turns = robust_deviation(function, found, y, rng=1, starts=4, smoothing=SMOOTHINGS, moves=0)
     assert (least.deviations <= starts.deviations).all()
     assert (starts.deviations <= turns.deviations).all()
 
@@ -124,9 +124,9 @@ def test_more_starts_and_finer_turns_never_find_less(seed: int) -> None:
 def test_points_handed_in_are_not_forgotten() -> None:
     function, found, y = pseudo_case(2)
     strong = robust_deviation(function, found, y, rng=1, starts=12, steps=30)
-    weak = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0)
-    warm = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0, at=strong.points)
-    stack = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0,
+    weak = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0, moves=0)
+    warm = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0, moves=0, at=strong.points)
+    stack = robust_deviation(function, found, y, rng=2, starts=1, steps=1, smoothing=0.0, moves=0,
                              at=np.array([found.X, strong.points]))
     assert weak.worst < strong.worst
     # both may be retracted once more, by roundings
@@ -153,11 +153,21 @@ def test_smoothed_gates_see_jumps_that_the_gradient_does_not() -> None:
     units, found = draw_units(256, 6, rng=rng), caps(separated_sphere(4, 6, 1.0, rng=rng), 0.15)
     steps = GatedSum(units.weight, units.bias, np.zeros((256, 6)), rng.normal(size=256))  # constant between jumps
     y = steps(found.X)
-    plain = robust_deviation(steps, found, y, rng=1, starts=1, smoothing=0.0)
-    smooth = robust_deviation(steps, found, y, rng=1, starts=1)
+    plain = robust_deviation(steps, found, y, rng=1, smoothing=0.0, starts=1, moves=0)
+    smooth = robust_deviation(steps, found, y, rng=1, starts=1, moves=0)
+    whole = robust_deviation(steps, found, y, rng=1)
     drawn = np.abs([steps(found.draw(range(4), rng)) - y for _ in range(100)]).max(axis=0)
     assert not plain.deviations.any()
-    assert (smooth.deviations > drawn).all()
+    assert (smooth.deviations > 0).all()
+    assert whole.worst > drawn.max()
+
+
+def test_random_moves_never_find_less() -> None:
+    function, found, y = pseudo_case(6)
+    without, short, long = (robust_deviation(function, found, y, rng=3, moves=k) for k in (0, 10, 200))
+    assert (without.deviations <= short.deviations).all()
+    assert (short.deviations <= long.deviations).all()
+    assert without.deviations.sum() < long.deviations.sum()
 
 
 def test_a_constant_has_no_gradient_and_no_harm_is_done() -> None:
@@ -183,6 +193,7 @@ def test_radius_zero_leaves_the_centers() -> None:
     ({"signs": [1.0, 0.5]}, r"signs has shape \(2,\)"),
     ({"signs": [1.0]}, r"signs has shape \(1,\)"),
     ({"steps": 0}, "steps=0 must be >= 1"),
+    ({"moves": -1}, "moves=-1 must be >= 0"),
     ({"starts": 0}, "starts=0 must be >= 1"),
     ({"smoothing": -0.1}, "smoothing=-0.1 must be >= 0"),
     ({"at": np.zeros((3, 4))}, r"at has shape \(3, 4\); pass finite points \(2, 4\)"),

@@ -32,6 +32,7 @@ from constructive.nearinit.kernel import (
 )
 from constructive.nearinit.ledger import Ledger, regret_ledger
 from constructive.nearinit.minimal import MinimalStep, minimal_step
+from constructive.nearinit.promise import TrainingPromise, largest_share, training_promise
 from constructive.nearinit.series import agreement, feature_norms
 from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
 from constructive.nearinit.training import TrainingRun, adversarial_training, huber_loss, huber_slope
@@ -64,4 +65,5 @@ __all__ = [
     "simple_eigenvalue_bound", "chernoff_width",
     "DualFit", "FitRound", "RobustFit", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
     "TrainingRun", "adversarial_training", "huber_loss", "huber_slope", "Ledger", "regret_ledger",
+    "TrainingPromise", "largest_share", "training_promise",
 ]

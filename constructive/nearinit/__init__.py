@@ -18,7 +18,16 @@ from constructive.nearinit.coupling import (
     uniform_coupling,
 )
 from constructive.nearinit.dolph import ChebyshevStep, certified_degree, chebyshev_step, stated_degree
-from constructive.nearinit.fitting import DualFit, FitRound, RobustFit, fit_anchors, fit_dual, robust_fit, swift_attack
+from constructive.nearinit.fitting import (
+    DualFit,
+    FitRound,
+    RobustFit,
+    TooNarrowError,
+    fit_anchors,
+    fit_dual,
+    robust_fit,
+    swift_attack,
+)
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.kernel import (
@@ -47,6 +56,7 @@ from constructive.nearinit.units import (
     tangent_scale,
     unit_scale,
 )
+from constructive.nearinit.width import WidthSearch, width_needed
 
 __all__ = [
     "Step", "StepTask", "step_task", "separated_task", "measured_errors", "AtomicStep", "atomic_step",
@@ -63,7 +73,8 @@ __all__ = [
     "expected_uniform_coupling",
     "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",
     "simple_eigenvalue_bound", "chernoff_width",
-    "DualFit", "FitRound", "RobustFit", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
+    "DualFit", "FitRound", "RobustFit", "TooNarrowError", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
+    "WidthSearch", "width_needed",
     "TrainingRun", "adversarial_training", "huber_loss", "huber_slope", "Ledger", "regret_ledger",
     "TrainingPromise", "largest_share", "training_promise",
 ]

@@ -24,7 +24,8 @@ from constructive.nearinit.geometry import Caps
 from constructive.nearinit.kernel import empirical_kernel, open_gates
 from constructive.nearinit.units import PseudoNetwork, Units
 
-__all__ = ["DualFit", "FitRound", "RobustFit", "fit_anchors", "fit_dual", "robust_fit", "swift_attack"]
+__all__ = ["DualFit", "FitRound", "RobustFit", "TooNarrowError", "fit_anchors", "fit_dual", "robust_fit",
+           "swift_attack"]
 
 Array = NDArray[np.float64]
 Attack = Callable[..., Deviation]
@@ -43,6 +44,10 @@ def swift_attack(function: Any, caps: Caps, y: ArrayLike, *, rng: Any, at: Array
 
 ATTACKS: tuple[Attack, ...] = (swift_attack, robust_deviation)
 """The attacks that a fit must stand, from cheap to strong."""
+
+
+class TooNarrowError(ValueError):
+    """No unit is open at some anchor: there every move of the weights gives 0; more units are needed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +85,8 @@ def fit_dual(kernel: ArrayLike, y: ArrayLike, *, error: float, sweeps: int = 20_
     kernel K (n, n) symmetric, positive semidefinite; y (n,); error >= 0; ``start`` (n,) to begin from, 0 if None.
     Exact coordinate descent a_j <- soft(y_j - sum_(l != j) K_jl a_l, error) / K_jj: each step lowers the objective; it
     stops at a gap of 1e-10 max(1, |y'a|) and a violation of 1e-10, or after ``sweeps``: read ``gap`` and ``violation``.
-    No ridge is added: if K_jj = 0 no weights reach the anchor, g(z_j) = 0. Raises ValueError if then |y_j| > error,
-    since no move of these units fits it, TypeError or ValueError for other arguments.
+    No ridge is added: if K_jj = 0 no weights reach the anchor, g(z_j) = 0. Raises TooNarrowError, a
+    ValueError, if then |y_j| > error, TypeError or ValueError for other arguments.
 
     >>> fit = fit_dual([[0.5, 0.0], [0.0, 0.5]], [1.0, 0.05], error=0.1)
     >>> fit.duals.tolist(), round(fit.energy, 12), fit.gap < 1e-12
@@ -103,9 +108,9 @@ def fit_dual(kernel: ArrayLike, y: ArrayLike, *, error: float, sweeps: int = 20_
     lost = np.flatnonzero((diagonal == 0.0) & (np.abs(wanted) > slack))
     if lost.size:
         j = int(lost[0])
-        raise ValueError(f"{who}: width too small: no unit is open at anchor {j} (kernel[{j}, {j}] = 0), where every "
-                         f"move of the weights gives 0 and y[{j}]={wanted[j]!r} is farther than error={slack!r}; "
-                         "draw more units")
+        raise TooNarrowError(f"{who}: width too small: no unit is open at anchor {j} (kernel[{j}, {j}] = 0), where "
+                             f"every move of the weights gives 0 and y[{j}]={wanted[j]!r} is farther than "
+                             f"error={slack!r}; draw more units")
     duals = np.zeros(n) if start is None else _as_values(start, n, who, "start").copy()
     duals[diagonal == 0.0] = 0.0
     values = np.zeros(n)
@@ -176,7 +181,7 @@ def fit_anchors(units: Units, anchors: ArrayLike, targets: ArrayLike, *, error: 
     """Return the weights of least mean square with |g(z_j) - target_j| <= error at the anchors z_j, and nowhere else.
 
     anchors (k, d), targets (k,). One dual problem, no attack: history is empty and ``settled`` says whether the
-    violation is at most 1e-9. Raises ValueError as :func:`fit_dual` does, TypeError or ValueError for arguments.
+    violation is at most 1e-9. Raises TooNarrowError as :func:`fit_dual` does; TypeError or ValueError for arguments.
 
     >>> from constructive.nearinit.units import draw_units
     >>> fit = fit_anchors(draw_units(64, 2, rng=0), [[1.0, 0.0], [-1.0, 0.0]], [1.0, -1.0], error=0.25)
@@ -200,7 +205,7 @@ def robust_fit(caps: Caps, y: ArrayLike, units: Units, *, error: float, rng: Any
     is, the fit is settled. ``attacks`` go from cheap to strong: :func:`swift_attack`, then ``robust_deviation``; for
     very wide networks the first alone is a hundred times cheaper than a round of both.
     Warns (RuntimeWarning) if the last round does not settle. Cost a round: k^2 (m + sweeps) for k anchors, and attacks.
-    Raises ValueError with "width too small" if no unit is open at an anchor, TypeError or ValueError for arguments.
+    Raises TooNarrowError, a ValueError, if no unit is open at an anchor; TypeError or ValueError for arguments.
 
     >>> from constructive.nearinit.geometry import caps
     >>> from constructive.nearinit.units import draw_units

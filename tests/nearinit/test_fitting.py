@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from constructive.nearinit import NearNetwork, caps, draw_units, robust_deviation, separated_sphere, unit_scale
-from constructive.nearinit.fitting import fit_anchors, fit_dual, robust_fit, swift_attack
+from constructive.nearinit.fitting import TooNarrowError, fit_anchors, fit_dual, robust_fit, swift_attack
 from constructive.nearinit.kernel import empirical_kernel, tangent_kernel
 from constructive.nearinit.units import Units
 
@@ -141,7 +141,7 @@ def test_a_dual_that_was_tampered_with_shows_in_the_certificate():
 def test_an_anchor_without_open_units_is_an_error_not_a_ridge():
     units = Units([[1.0, 0.0], [1.0, 0.5]], [-0.1, -0.2], [1.0, 1.0])
     Z = np.array([[1.0, 0.0], [-1.0, 0.0]])
-    with pytest.raises(ValueError, match=r"width too small: no unit is open at anchor 1 .* draw more units"):
+    with pytest.raises(TooNarrowError, match=r"width too small: no unit is open at anchor 1 .* draw more units"):
         fit_anchors(units, Z, [1.0, -1.0], error=0.1)
     fit = fit_anchors(units, Z, [1.0, -0.1], error=0.1)  # 0 is within the error there
     assert fit.dual.duals[1] == 0.0

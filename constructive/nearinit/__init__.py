@@ -41,6 +41,7 @@ from constructive.nearinit.kernel import (
 )
 from constructive.nearinit.ledger import Ledger, regret_ledger
 from constructive.nearinit.minimal import MinimalStep, minimal_step
+from constructive.nearinit.norms import RationalStep, least_norm, rational_step, step_bound, weight_bound
 from constructive.nearinit.promise import TrainingPromise, largest_share, training_promise
 from constructive.nearinit.series import agreement, feature_norms
 from constructive.nearinit.step import Step, StepTask, measured_errors, separated_task, step_task
@@ -61,7 +62,7 @@ from constructive.nearinit.width import WidthSearch, width_needed
 __all__ = [
     "Step", "StepTask", "step_task", "separated_task", "measured_errors", "AtomicStep", "atomic_step",
     "ChebyshevStep", "chebyshev_step", "stated_degree", "certified_degree", "BernsteinStep", "bernstein_step",
-    "MinimalStep", "minimal_step",
+    "MinimalStep", "minimal_step", "RationalStep", "rational_step", "least_norm", "step_bound", "weight_bound",
     "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
     "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
     "PseudoNetwork", "NearNetwork", "GatedSum",

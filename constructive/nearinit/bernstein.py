@@ -135,11 +135,12 @@ def bernstein_step(task: StepTask, *, power: int | None = None, count: int | Non
     """
     who = "bernstein_step"
     exponent = best_power(task) if power is None else as_count(power, who, "power", at_least=1)
+    high, low = ((1.0 + task.own) / 2.0) ** exponent, ((1.0 + task.foreign) / 2.0) ** exponent
     if count is not None:
         coins = as_count(count, who, "count", at_least=1, at_most=LARGEST_COUNT)
-        return _certified(task, exponent, coins, _threshold(task, exponent, coins)[0])
+        return _certified(task, exponent, coins, best_threshold(task, high, low, coins)[0])
     for coins in range(1, LARGEST_COUNT + 1):
-        threshold, ratio = _threshold(task, exponent, coins)
+        threshold, ratio = best_threshold(task, high, low, coins)
         if ratio <= 1.0:
             step = _certified(task, exponent, coins, threshold)
             if step.certified[0] <= task.own_error and step.certified[1] <= task.foreign_error:
@@ -148,10 +149,12 @@ def bernstein_step(task: StepTask, *, power: int | None = None, count: int | Non
                      f"{task.foreign!r} at power {exponent}; use chebyshev_step, or smaller caps")
 
 
-def _threshold(task: StepTask, power: int, count: int) -> tuple[int, float]:
-    # The threshold of the smallest larger error in units of its tolerance, and that ratio; a search, not a proof.
+def best_threshold(task: StepTask, high: float, low: float, count: int) -> tuple[int, float]:
+    """Return the threshold whose larger error in units of its tolerance is smallest, and that ratio.
+
+    ``high`` and ``low`` are the chances at the edges own and foreign. In floating point: a search, not a proof.
+    """
     j = np.arange(1, count + 1)
-    high, low = ((1.0 + task.own) / 2.0) ** power, ((1.0 + task.foreign) / 2.0) ** power
     ratios = np.maximum(bdtr(j - 1, count, high) / task.own_error, bdtrc(j - 1, count, low) / task.foreign_error)
     best = int(np.argmin(ratios))
     return best + 1, float(ratios[best])

@@ -99,7 +99,8 @@ def stated_degree(task: StepTask) -> int:
     found = _masses(half, LARGEST_DEGREE + 1, needed)
     if len(found) > LARGEST_DEGREE:
         raise ValueError(f"stated_degree: the angle {task.window:.3g} between own={task.own!r} and foreign="
-                         f"{task.foreign!r} needs a degree above {LARGEST_DEGREE}; pass fewer or smaller caps, or larger errors")
+                         f"{task.foreign!r} needs a degree above {LARGEST_DEGREE}; pass fewer or smaller caps, "
+                         "or larger errors")
     return len(found)
 
 

@@ -113,3 +113,10 @@ def test_hooks_are_refused() -> None:
     model[0].register_forward_hook(lambda module, given, out: 2 * out)
     with pytest.raises(ValueError, match="'0' has hooks"):
         as_network(model)
+
+
+def test_a_replaced_forward_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model[1].forward = lambda x: 2 * x
+    with pytest.raises(ValueError, match="'1' has hooks or its own forward"):
+        as_network(model)

@@ -9,6 +9,7 @@ from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.between import THEOREM as BETWEEN
 from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
+from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
@@ -27,6 +28,7 @@ from constructive.theorems.rate import THEOREM as RATE
 from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
+from constructive.theorems.regret_ledger import THEOREM as REGRET_LEDGER
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
@@ -40,6 +42,7 @@ ALL: tuple[Theorem, ...] = (
     PROJECTION, RANK, COPIES_THE_TEACHER, BETWEEN, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
     RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
+    REGRET_LEDGER, TRAINING_DRIFT,
 )
 
 

@@ -243,7 +243,7 @@ def test_bounded_weights_err_less_under_the_same_attack(duels):
 @pytest.mark.slow
 def test_over_many_data_sets_and_widths_bounded_moves_are_half_as_long_and_the_longest_six_times_shorter():
     """On average: single Hermite draws of 2^10 units came down to 1.7 and 5 times, heavy tails being undersampled."""
-    duels = [duel(d, seed, width) for d in (8, 32) for seed in range(1, 9) for width in (2**10, 2**12, 2**14)]
+    duels = [duel(d, seed, width) for d in (8, 32) for seed in range(1, 6) for width in (2**10, 2**12)]
     frobenius, largest = (np.log([getattr(one.hermite, name) / getattr(one.bounded, name) for one in duels])
                           for name in ("frobenius", "largest"))
     assert np.exp(frobenius.mean()) >= 2

@@ -8,6 +8,13 @@ from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.bernstein import BernsteinStep, bernstein_step
 from constructive.nearinit.caps_bound import CapRange, cap_range
 from constructive.nearinit.circle import ArcRange, circle_range
+from constructive.nearinit.closed_form import (
+    bounded_frobenius,
+    bounded_largest,
+    bounded_weights,
+    hermite_frobenius,
+    hermite_weights,
+)
 from constructive.nearinit.coupling import (
     Coupling,
     expected_coupling,
@@ -18,6 +25,7 @@ from constructive.nearinit.coupling import (
     uniform_coupling,
 )
 from constructive.nearinit.dolph import ChebyshevStep, certified_degree, chebyshev_step, stated_degree
+from constructive.nearinit.existence import Prediction, existence_width, log_patterns, predict_existence
 from constructive.nearinit.fitting import (
     DualFit,
     FitRound,
@@ -30,6 +38,8 @@ from constructive.nearinit.fitting import (
 )
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
+from constructive.nearinit.goal import Difference, RobustTarget, on_slice, robust_target
+from constructive.nearinit.hermite import agreement_gate, hermite_functions, hermite_gates, truncation_norms
 from constructive.nearinit.kernel import (
     chernoff_width,
     eigenvalue_bound,
@@ -40,6 +50,7 @@ from constructive.nearinit.kernel import (
     tangent_kernel,
 )
 from constructive.nearinit.ledger import Ledger, regret_ledger
+from constructive.nearinit.measured import existence_report
 from constructive.nearinit.minimal import MinimalStep, minimal_step
 from constructive.nearinit.norms import RationalStep, least_norm, rational_step, step_bound, weight_bound
 from constructive.nearinit.promise import TrainingPromise, largest_share, training_promise
@@ -66,7 +77,10 @@ __all__ = [
     "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
     "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
     "PseudoNetwork", "NearNetwork", "GatedSum",
-    "agreement", "feature_norms",
+    "agreement", "feature_norms", "agreement_gate", "hermite_functions", "hermite_gates", "truncation_norms",
+    "bounded_weights", "bounded_frobenius", "bounded_largest", "hermite_weights", "hermite_frobenius",
+    "RobustTarget", "robust_target", "Difference", "on_slice",
+    "Prediction", "predict_existence", "existence_width", "log_patterns", "existence_report",
     "Deviation", "climb", "robust_deviation",
     "ArcRange", "circle_range",
     "CapRange", "cap_range",

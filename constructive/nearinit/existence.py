@@ -34,12 +34,12 @@ from constructive.nearinit.geometry import Caps
 
 Array = NDArray[np.float64]
 
-__all__ = ["Prediction", "existence_width", "log_patterns", "predict"]
+__all__ = ["Prediction", "existence_width", "log_patterns", "predict_existence"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What closed-form weights will do at a width, before units are drawn; made by :func:`predict`.
+    """What closed-form weights will do at a width, before units are drawn; made by :func:`predict_existence`.
 
     With probability at least 1 - failure (on average over draws if failure is None):
     sup |g - target| <= ``deviation`` over all points of the sphere, or of the slice for moves along a constant
@@ -80,7 +80,7 @@ def log_patterns(count: int, dimension: int) -> float:
     return math.log(2.0) + float(logsumexp(gammaln(m) - gammaln(j + 1) - gammaln(m - j)))
 
 
-def predict(caps: Caps, y: ArrayLike, step: AtomSum | PowerSum, width: int, *, failure: float | None = 0.05,
+def predict_existence(caps: Caps, y: ArrayLike, step: AtomSum | PowerSum, width: int, *, failure: float | None = 0.05,
             paired: bool = False) -> Prediction:
     """Return what bounded weights (for a step of atoms) or Hermite weights (for a power series) will do at a width.
 
@@ -92,10 +92,10 @@ def predict(caps: Caps, y: ArrayLike, step: AtomSum | PowerSum, width: int, *, f
     >>> from constructive.nearinit import atoms, caps, step
     >>> two = caps([[1.0, 0.0], [-1.0, 0.0]], radius=0.1)
     >>> best = atoms.atomic_step(step.step_task(two, error=0.2))
-    >>> predict(two, [1.0, -1.0], best, 10**6).total < 0.3
+    >>> predict_existence(two, [1.0, -1.0], best, 10**6).total < 0.3
     True
     """
-    who = "predict"
+    who = "predict_existence"
     labels = as_labels(y, caps, who)
     count = as_count(width, who, "width", at_least=2 if paired else 1)
     chance = None if failure is None else as_number(failure, who, "failure", above=0.0, below=1.0)
@@ -125,17 +125,17 @@ def existence_width(caps: Caps, y: ArrayLike, step: AtomSum | PowerSum, error: f
     """
     who = "existence_width"
     wanted = as_number(error, who, "error", above=0.0)
-    construction = predict(caps, y, step, 1, failure=failure).construction
+    construction = predict_existence(caps, y, step, 1, failure=failure).construction
     if construction >= wanted:
         raise ValueError(f"{who}: error={wanted!r} must exceed {construction:.6g}, how far the target itself may be "
                          "from the labels; pass a step of smaller certified errors")
     high = 1
-    while predict(caps, y, step, high, failure=failure).total > wanted:
+    while predict_existence(caps, y, step, high, failure=failure).total > wanted:
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        if predict(caps, y, step, middle, failure=failure).total <= wanted:
+        if predict_existence(caps, y, step, middle, failure=failure).total <= wanted:
             high = middle
         else:
             low = middle

@@ -20,7 +20,7 @@ from constructive.nearinit.closed_form import (
     hermite_weights,
 )
 from constructive.nearinit.coupling import measure_coupling
-from constructive.nearinit.existence import Prediction, predict
+from constructive.nearinit.existence import Prediction, predict_existence
 from constructive.nearinit.gated import GatedSum
 from constructive.nearinit.geometry import Caps
 from constructive.nearinit.goal import Difference, RobustTarget, on_slice, robust_target
@@ -53,7 +53,7 @@ def existence_report(caps: Caps, y: ArrayLike, step: AtomSum | PowerSum, units: 
     """
     who = "existence_report"
     labels = as_labels(y, caps, who)
-    bounds = predict(caps, labels, step, units.width, failure=failure, paired=units.paired)
+    bounds = predict_existence(caps, labels, step, units.width, failure=failure, paired=units.paired)
     if isinstance(step, AtomSum):
         pseudo = bounded_weights(caps, labels, step, units)
     else:

@@ -22,7 +22,7 @@ from constructive.nearinit import (
     unit_scale,
 )
 from constructive.nearinit.closed_form import bounded_weights, hermite_weights
-from constructive.nearinit.existence import existence_width, log_patterns, predict
+from constructive.nearinit.existence import existence_width, log_patterns, predict_existence
 from constructive.nearinit.goal import Difference, robust_target
 from constructive.nearinit.measured import existence_report
 from constructive.nearinit.minimal import minimal_step
@@ -96,7 +96,7 @@ def test_the_deviation_from_the_target_is_below_its_bound_on_every_draw(d, width
         network = made(data, y, step, draw_units(width, d, rng=rng)).gated()
         gap = Difference(network, robust_target(data, y, step))
         found = robust_deviation(gap, data, np.zeros(4), steps=4, starts=1, rng=rng).worst
-        bound = predict(data, y, step, width, failure=None)
+        bound = predict_existence(data, y, step, width, failure=None)
         assert found <= bound.deviation  # even below the bound of its mean over draws
         assert found >= bound.deviation / 200  # and not out of all proportion
 
@@ -107,41 +107,43 @@ def test_on_the_circle_the_exact_distance_from_the_labels_is_below_its_bound(see
     rng = np.random.default_rng(seed)
     data, y = instance(3, 2, rng)
     network = bounded_weights(data, y, BOUNDED, draw_units(width, 2, rng=rng))
-    assert circle_range(network.gated(), data).deviation(y).max() <= predict(data, y, BOUNDED, width,
+    assert circle_range(network.gated(), data).deviation(y).max() <= predict_existence(data, y, BOUNDED, width,
                                                                              failure=1e-6).total
 
 
 def test_bounds_fall_with_width_and_rise_with_certainty_and_dimension():
     rng = np.random.default_rng(0)
     data, y = instance(4, 8, rng)
-    widths = [predict(data, y, BOUNDED, 2**k).deviation for k in range(6, 30)]
+    widths = [predict_existence(data, y, BOUNDED, 2**k).deviation for k in range(6, 30)]
     assert widths == sorted(widths, reverse=True)
-    levels = [predict(data, y, BOUNDED, 2**12, failure=p).deviation for p in (0.5, 0.1, 0.01, 1e-6)]
-    assert [predict(data, y, BOUNDED, 2**12, failure=None).deviation, *levels] == sorted(
-        [*levels, predict(data, y, BOUNDED, 2**12, failure=None).deviation])
+    levels = [predict_existence(data, y, BOUNDED, 2**12, failure=p).deviation for p in (0.5, 0.1, 0.01, 1e-6)]
+    assert [predict_existence(data, y, BOUNDED, 2**12, failure=None).deviation, *levels] == sorted(
+        [*levels, predict_existence(data, y, BOUNDED, 2**12, failure=None).deviation])
     wide = caps(np.hstack([data.X, np.zeros((4, 24))]), 0.1)  # the same Gram matrix in 32 dimensions
-    assert predict(wide, y, BOUNDED, 2**12).deviation > predict(data, y, BOUNDED, 2**12).deviation
-    assert predict(wide, y, BOUNDED, 2**12).frobenius == pytest.approx(predict(data, y, BOUNDED, 2**12).frobenius)
+    high, low = (predict_existence(one, y, BOUNDED, 2**12) for one in (wide, data))
+    assert high.deviation > low.deviation
+    assert high.frobenius == pytest.approx(low.frobenius)
 
 
 def test_hermite_moves_have_no_bound_and_markovs_deviation():
     data, y = instance(4, 8, np.random.default_rng(0))
-    likely, mean = (predict(data, y, HERMITE, 1000, failure=p) for p in (0.05, None))
+    likely, mean = (predict_existence(data, y, HERMITE, 1000, failure=p) for p in (0.05, None))
     assert likely.largest == math.inf
     assert likely.deviation == pytest.approx(20 * mean.deviation)
 
 
 def test_paired_units_count_once():
     data, y = instance(4, 8, np.random.default_rng(0))
-    assert predict(data, y, BOUNDED, 1000, paired=True).deviation == predict(data, y, BOUNDED, 500).deviation
+    twice, once = predict_existence(data, y, BOUNDED, 1000, paired=True), predict_existence(data, y, BOUNDED, 500)
+    assert twice.deviation == once.deviation
 
 
 def test_the_width_asked_for_suffices_and_one_unit_less_does_not():
     data, y = instance(4, 8, np.random.default_rng(0))
     for failure in (None, 0.01):
         width = existence_width(data, y, BOUNDED, 0.4, failure=failure)
-        assert predict(data, y, BOUNDED, width, failure=failure).total <= 0.4
-        assert predict(data, y, BOUNDED, width - 1, failure=failure).total > 0.4
+        assert predict_existence(data, y, BOUNDED, width, failure=failure).total <= 0.4
+        assert predict_existence(data, y, BOUNDED, width - 1, failure=failure).total > 0.4
 
 
 def test_the_width_asked_for_grows_linearly_with_the_dimension_at_a_fixed_gram_matrix():
@@ -195,7 +197,7 @@ def test_the_deviation_under_attack_falls_like_the_root_of_the_width_and_stays_b
         for m in WIDTHS:
             gap = Difference(made(data, y, step, draw_units(m, 8, rng=rng)).gated(), target)
             found[-1].append(robust_deviation(gap, data, np.zeros(8), steps=3, starts=1, smoothing=(0.2, 0.03)).worst)
-            assert found[-1][-1] <= predict(data, y, step, m, failure=None).deviation
+            assert found[-1][-1] <= predict_existence(data, y, step, m, failure=None).deviation
     assert -0.65 <= fitted_slope(WIDTHS, found) <= -0.35
 
 

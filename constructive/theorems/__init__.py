@@ -9,6 +9,8 @@ from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.between import THEOREM as BETWEEN
 from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
+from constructive.theorems.coupling import COUPLING
+from constructive.theorems.coupling import EXPECTED as EXPECTED_COUPLING
 from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
@@ -42,7 +44,7 @@ ALL: tuple[Theorem, ...] = (
     PROJECTION, RANK, COPIES_THE_TEACHER, BETWEEN, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
     RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
-    REGRET_LEDGER, TRAINING_DRIFT,
+    COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
 )
 
 

@@ -12,8 +12,10 @@ from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
 from constructive.theorems.coupling import COUPLING
 from constructive.theorems.coupling import EXPECTED as EXPECTED_COUPLING
 from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
+from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
+from constructive.theorems.gates import AGREEMENT_GATE, HERMITE_FEATURE
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.harmless import THEOREM as HARMLESS
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR

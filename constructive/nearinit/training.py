@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number
+from constructive._kernels import in_blocks
 from constructive.nearinit.geometry import Caps
 from constructive.nearinit.units import NearNetwork, Scale, Units
 
@@ -143,7 +144,7 @@ def adversarial_training(caps: Caps, y: ArrayLike, units: Units, scale: Scale, *
     >>> round(float(run.losses[0]), 6), bool(run.losses[-1] < 0.005), bool(run.drift <= run.rates.sum())
     (0.85, True, True)
     """
-    from constructive._kernels.nearinit import ascend, step_theta, write_gates
+    from constructive._kernels.nearinit import step_theta, write_gates
 
     who = "adversarial_training"
     wanted = _as_values(y, caps, units, who)
@@ -167,9 +168,8 @@ def adversarial_training(caps: Caps, y: ArrayLike, units: Units, scale: Scale, *
         for number in range(total):
             write_gates(units.weight, units.sign, theta, units.width * scale.product, gates)
             tried = np.vstack([points, *(_with_ones(caps.draw(np.arange(n), generator)) for _ in range(fresh))])
-            values = np.empty(each.size)
-            ascend(gates, output, caps.X[each], turns * np.tile(sides, 1 + fresh), caps.radius, strides, soft, tried,
-                   values)
+            toward = turns * np.tile(sides, 1 + fresh)
+            values = _climbed(gates, output, caps.X[each], toward, caps.radius, strides, soft, tried)
             chosen = np.abs(values - wanted[each]).reshape(-1, n).argmax(axis=0) * n + np.arange(n)
             points, found = tried[chosen], values[chosen]
             sides = np.where(found >= wanted, 1.0, -1.0)
@@ -185,6 +185,22 @@ def adversarial_training(caps: Caps, y: ArrayLike, units: Units, scale: Scale, *
     return TrainingRun(caps, wanted, units, scale, knee, begin, theta,
                        np.array([at for at, _ in record[:done]]).reshape(done, n, d),
                        np.array([value for _, value in record[:done]]).reshape(done, n), pace[:done], interrupted)
+
+
+def _climbed(gates: Array, output: Array, centers: Array, signs: Array, radius: float, strides: Array, soft: float,
+             points: Array) -> Array:
+    """Move the points (k, d + 1) up on their caps and return the values there, some points to a thread."""
+    from constructive._kernels.nearinit import ascend
+
+    values = np.empty(points.shape[0])
+
+    def work(begin: int, end: int) -> None:
+        ascend(gates, output, centers[begin:end], signs[begin:end], radius, strides, soft, points[begin:end],
+               values[begin:end])
+
+    # Blocks depend on the sizes alone: products round alike whatever the number of threads.
+    in_blocks(points.shape[0], max(10, (1 << 22) // gates.size), work)
+    return values
 
 
 def _with_ones(points: Array) -> Array:

@@ -154,9 +154,7 @@ def _on_grid(task: StepTask, direction: Direction, grid: Array, part: float) -> 
     solution of [G^T; h^T] u ~ (0, ..., 0, 1). Source: Lawson and Hanson, Solving Least Squares Problems (1974), ch. 23.
     """
     gram = _basis(np.outer(grid, grid), direction)
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > 1e-15 * values[-1]
-    features = vectors[:, kept] * np.sqrt(values[kept])
+    features = _factor(gram)
     goal, tolerance = _goal(task, grid)
     above, below = goal - part * tolerance, -goal - part * tolerance
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-12))  # rows of norm 1, so that all constraints weigh alike
@@ -165,6 +163,28 @@ def _on_grid(task: StepTask, direction: Direction, grid: Array, part: float) -> 
     u, _ = nnls(np.vstack([rows.T, sides]), np.append(np.zeros(rows.shape[1]), 1.0), maxiter=30 * sides.size)
     dual = u / max(1.0 - float(sides @ u), 1e-300)
     return np.asarray((dual[: grid.size] - dual[grid.size:]) / scale)
+
+
+def _factor(gram: Array) -> Array:
+    """Return L (g, rank) with L L^T = gram up to rounding: Cholesky's with the largest remaining pivot first.
+
+    The kernel is smooth, so the rank is a few dozen, and threaded eigenvalues would cost a hundred times more.
+    """
+    left = np.diag(gram).copy()
+    columns: list[Array] = []
+    smallest = 1e-15 * float(left.max())
+    while len(columns) < left.size:
+        pivot = int(np.argmax(left))
+        if left[pivot] <= smallest:
+            break
+        column = gram[pivot].copy()
+        for earlier in columns:
+            column -= earlier[pivot] * earlier
+        column /= math.sqrt(float(left[pivot]))
+        columns.append(column)
+        left -= column * column
+        left[pivot] = 0.0
+    return np.stack(columns, axis=1)
 
 
 def _polished(task: StepTask, direction: Direction, nodes: Array, weights: Array, part: float) -> tuple[Array, Array]:

@@ -137,13 +137,21 @@ def chebyshev_step(task: StepTask, degree: int | None = None) -> ChebyshevStep:
     coefficients.setflags(write=False)
     mass = log_mass(half, size)
     stated = (math.exp(math.log(2.0 * (math.pi - middle)) - mass), math.exp(math.log(2.0 * middle) - mass))
-    slope, rounding = chebyshev_slope(coefficients), chebyshev_rounding(coefficients)
+    return ChebyshevStep(task, coefficients, stated, certify_coefficients(task, coefficients))
+
+
+def certify_coefficients(task: StepTask, coefficients: Array) -> tuple[float, float]:
+    """Return proved bounds of |p - 1| on [own, 1] and |p| on [least, foreign] for p = sum_j c_j T_j.
+
+    They hold for p and for every value that the recurrence computes.
+    """
+    slope, rounding, degree = chebyshev_slope(coefficients), chebyshev_rounding(coefficients), coefficients.size - 1
 
     def bound(lower: float, upper: float, goal: float) -> float:
-        return rounding + largest_distance(lambda t: chebyshev_values(coefficients, t), size, slope, lower, upper, goal)
+        return rounding + largest_distance(lambda t: chebyshev_values(coefficients, t), degree, slope, lower, upper,
+                                           goal)
 
-    certified = (bound(task.own, 1.0, 1.0), bound(task.least, task.foreign, 0.0))
-    return ChebyshevStep(task, coefficients, stated, certified)
+    return bound(task.own, 1.0, 1.0), bound(task.least, task.foreign, 0.0)
 
 
 def _coefficients(task: StepTask, degree: int) -> Array:

@@ -162,7 +162,7 @@ def series_norm(steepness: float, coefficients: tuple[int, ...]) -> float:
     q = np.array([float(a) for a in coefficients])
     degree = as_count(q.size - 1, who, "the number of coefficients, less 1,", at_least=1)
     shrink, missing = c / (1.0 + c), 1.0 / (1.0 + c)
-    terms = math.ceil((1.0 + c) * (4.0 * degree + 50.0)) + 50
+    terms = math.ceil((1.0 + c) * (2.0 * degree + 40.0)) + 50
     if terms > _MOST_TERMS:
         raise ValueError(f"{who}: steepness={c!r} needs {terms} terms, more than {_MOST_TERMS}; pass a smaller one")
     k = np.arange(terms, dtype=np.float64)

@@ -7,6 +7,7 @@ classes and of regression.
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.between import THEOREM as BETWEEN
+from constructive.theorems.caps import THEOREM as CAP_GEOMETRY
 from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
 from constructive.theorems.coupling import COUPLING
@@ -36,8 +37,11 @@ from constructive.theorems.regret_ledger import THEOREM as REGRET_LEDGER
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
+from constructive.theorems.sphere_steps import CLOSED_FORM as CHEBYSHEV_STEP
+from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
 from constructive.theorems.square import THEOREM as SQUARE_GATE
 from constructive.theorems.step import THEOREM as STEP_GATE
+from constructive.theorems.step_norm import THEOREM as STEP_NORM
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
 
 ALL: tuple[Theorem, ...] = (
@@ -46,7 +50,7 @@ ALL: tuple[Theorem, ...] = (
     PROJECTION, RANK, COPIES_THE_TEACHER, BETWEEN, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
     RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
-    AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
+    CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
     COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
 )
 

@@ -23,7 +23,7 @@ from constructive.nearinit import (
 )
 from constructive.nearinit.closed_form import bounded_weights, hermite_weights
 from constructive.nearinit.existence import existence_width, log_patterns, predict_existence
-from constructive.nearinit.goal import Difference, robust_target
+from constructive.nearinit.goal import Difference, RobustTarget, on_slice, robust_target
 from constructive.nearinit.measured import existence_report
 from constructive.nearinit.minimal import minimal_step
 from constructive.nearinit.units import Units
@@ -99,6 +99,20 @@ def test_the_deviation_from_the_target_is_below_its_bound_on_every_draw(d, width
         bound = predict_existence(data, y, step, width, failure=None)
         assert found <= bound.deviation  # even below the bound of its mean over draws
         assert found >= bound.deviation / 200  # and not out of all proportion
+
+
+def test_along_a_constant_coordinate_the_deviation_is_below_its_bound_on_the_slice():
+    flat, height = caps(separated_sphere(4, 5, 1.1, rng=0), 0.1), 0.5
+    data, y = caps(lifted(flat.X), 0.1 * math.sqrt(0.75)), [1.0, -1.0, 1.0, -1.0]
+    for step, made in ((atomic_step(step_task(data, 0.2), direction="constant"), bounded_weights),
+                       (minimal_step(step_task(data, 0.2), direction="constant"), hermite_weights)):
+        # The target on the slice: inner products t of points become height^2 + (1 - height^2) t.
+        target = RobustTarget(flat.X, np.array(y), lambda t, p=step: p(0.25 + 0.75 * t))
+        for width in (2**6, 2**9, 2**12):
+            network = on_slice(made(data, y, step, draw_units(width, 6, rng=width)).gated(), height)
+            found = robust_deviation(Difference(network, target), flat, np.zeros(4), steps=4, starts=1).worst
+            bound = predict_existence(data, y, step, width, failure=None).deviation
+            assert bound / 200 <= found <= bound
 
 
 @given(seed=st.integers(0, 2**32), width=st.integers(1, 400))

@@ -141,8 +141,8 @@ def subject_of(data: bytes) -> tuple[Subject, dict[str, Any], tuple[int, Array] 
         raise ValueError(f"Certificate.load: {error}") from error
     dtype = np.dtype(header["format"])
     maps = []
-    for (start, column, weight, bias, *_), (rows, columns, _) in zip(layers, header["layers"], strict=True):
-        maps.append((sparse.csr_array((weight, column, start), shape=(rows, columns)), bias))
+    for layer, (rows, columns, _) in zip(layers, header["layers"], strict=True):
+        maps.append((sparse.csr_array((layer.weight, (layer.row, layer.column)), shape=(rows, columns)), layer.bias))
     goal = Goal(header["goal"], np.array(y, dtype=np.float64))
     witness = (int(owners[0]), np.array(points[0])) if owners.size else None
     return Subject(Network.build(maps, dtype), np.array(X, dtype=np.float64), goal), header, witness

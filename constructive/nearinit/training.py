@@ -78,6 +78,12 @@ class TrainingRun:
     rates: Array
     interrupted: bool
 
+    def __post_init__(self) -> None:
+        for name in ("y", "start", "theta", "points", "values", "rates"):
+            part = np.array(getattr(self, name), dtype=np.float64, order="C")
+            part.setflags(write=False)
+            object.__setattr__(self, name, part)
+
     @property
     def rounds(self) -> int:
         """The number T of finished rounds."""
@@ -217,7 +223,6 @@ def _as_values(y: ArrayLike, caps: Caps, units: Units, who: str) -> Array:
         raise ValueError(f"{who}: y has shape {wanted.shape}; pass one finite value for each of the {caps.n} caps")
     if units.dimension != caps.dimension:
         raise ValueError(f"{who}: units have {units.dimension} inputs, but the caps lie in dimension {caps.dimension}")
-    wanted.setflags(write=False)
     return wanted
 
 

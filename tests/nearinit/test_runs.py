@@ -1,5 +1,9 @@
 """Adversarial training near initialization: each step is the gradient step, points stay on caps, records repeat."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -177,6 +181,33 @@ def test_huber_joins_its_two_pieces_and_its_slope_is_their_derivative():
     found = (nearinit.huber_loss(r + step, knee) - nearinit.huber_loss(r - step, knee)) / (2 * step)
     assert np.abs(found - nearinit.huber_slope(r, knee)).max() <= step / knee
     assert np.abs(nearinit.huber_slope(r, knee)).max() == 1.0
+
+
+def test_the_kernels_say_the_same_without_compilation():
+    code = """
+import numpy as np
+from constructive import nearinit
+units = nearinit.draw_units(40, 3, rng=0)
+caps = nearinit.caps(np.eye(3), 0.2)
+for smoothing in (0.0, 0.3):
+    run = nearinit.adversarial_training(caps, [1.0, -1.0, 0.5], units, nearinit.paper_scale(40), rounds=4,
+                                        steps=2, smoothing=smoothing, rng=0)
+    print(np.round(run.theta, 9).tolist(), np.round(run.losses, 9).tolist())
+"""
+    printed = set()
+    for disabled in ("0", "1"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                              env={"NUMBA_DISABLE_JIT": disabled, "PATH": "", "HOME": str(Path.home())},
+                              cwd=Path(__file__).parent)
+        printed.add(done.stdout)
+    assert len(printed) == 1
+
+
+def test_a_run_is_a_record_that_cannot_be_written_over():
+    run = small(rounds=2)
+    for part in (run.y, run.start, run.theta, run.points, run.values, run.rates):
+        with pytest.raises(ValueError, match="read-only"):
+            part[...] = 0.0
 
 
 @pytest.mark.parametrize(("options", "message"), [

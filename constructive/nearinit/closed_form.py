@@ -4,7 +4,8 @@ A step p with p ~ 1 on a point's own cap and ~ 0 on the others gives the target 
 term is an average over random gates of a feature of (w, b) that knows x_i alone, so that the pseudo-network whose
 theta_r holds those features at unit r has the target as its mean: it differs from it like m^(-1/2). Two features:
 - bounded: for p = sum_j a_j kappa(s_j t), agreement gates, weights bounded by |y|_1 |a|_1 whatever the width;
-- Hermite: for a power series p, Hermite polynomials with their bias gates; unbounded, of heavy tails.
+- Hermite: for a power series p, Hermite polynomials with their bias gates; unbounded, of heavy tails. Bounded
+  features are the sum of all of them for the same p, so that nothing but the tails is lost by having finitely many.
 Two directions: "anchor", theta along the data x_i, p with a factor t in front; "constant", theta along the last
 coordinate, which all points share, also under perturbation.
 """
@@ -22,6 +23,7 @@ from constructive._checks import as_number
 from constructive.nearinit.geometry import Caps
 from constructive.nearinit.hermite import agreement_gate, each_hermite, normal_density
 from constructive.nearinit.series import agreement, feature_norms
+from constructive.nearinit.step import StepTask
 from constructive.nearinit.units import PseudoNetwork, Units
 
 __all__ = ["AtomSum", "PowerSum", "agreement_energy", "bounded_frobenius", "bounded_largest", "bounded_weights",
@@ -53,6 +55,11 @@ class AtomSum(Protocol):
         ...
 
     @property
+    def task(self) -> StepTask:
+        """The inner products on which the errors are certified."""
+        ...
+
+    @property
     def certified(self) -> tuple[float, float]:
         """Proved bounds of |p - 1| on the own and of |p| on the foreign inner products."""
         ...
@@ -78,6 +85,11 @@ class PowerSum(Protocol):
     @property
     def coefficients(self) -> Array:
         """One coefficient for each power."""
+        ...
+
+    @property
+    def task(self) -> StepTask:
+        """The inner products on which the errors are certified."""
         ...
 
     @property
@@ -244,7 +256,7 @@ def _expected_norm(caps: Caps, y: ArrayLike, direction: str, who: str, energy: _
     moments = energy(gram)
     if direction == "anchor":
         moments = moments * gram
-    return float(np.sqrt(labels @ moments @ labels)) / abs(constant_height(caps, direction, who))
+    return float(np.sqrt(max(0.0, float(labels @ moments @ labels)))) / abs(constant_height(caps, direction, who))
 
 
 def constant_height(caps: Caps, direction: str, who: str) -> float:

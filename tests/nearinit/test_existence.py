@@ -174,6 +174,12 @@ def test_a_target_that_is_already_too_far_is_refused():
         existence_width(data, y, BOUNDED, 0.05)
 
 
+def test_a_step_for_smaller_caps_is_refused():
+    data, y = instance(4, 8, np.random.default_rng(0), radius=0.2)
+    with pytest.raises(ValueError, match=r"make the step for step_task\(caps, error\)"):
+        predict_existence(data, y, BOUNDED, 100)
+
+
 # -- the law of the square root -------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
 from constructive.theorems.square import THEOREM as SQUARE_GATE
 from constructive.theorems.step import THEOREM as STEP_GATE
 from constructive.theorems.step_norm import THEOREM as STEP_NORM
+from constructive.theorems.tangent_kernel import EIGENVALUE as TANGENT_KERNEL
+from constructive.theorems.tangent_kernel import FIT as MINIMAL_NORM_FIT
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
 
 ALL: tuple[Theorem, ...] = (
@@ -52,6 +54,7 @@ ALL: tuple[Theorem, ...] = (
     REGRESSION_ERROR, REGRESSION_GAP,
     CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
     COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
+    TANGENT_KERNEL, MINIMAL_NORM_FIT,
 )
 
 

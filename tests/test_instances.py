@@ -18,7 +18,7 @@ from constructive.calculus import affine
 from constructive.certificates.branching import SAFE, decide
 from constructive.certificates.goals import Goal
 from constructive.cli import main
-from constructive.instances import Instance, suite, write_instances
+from constructive.instances import Instance, Written, suite, write_instances
 from constructive.instances.corners import Corners, distance_from_outside, radius_from_outside
 from constructive.instances.families import published
 from constructive.instances.instance import evaluation_error, instance
@@ -267,25 +267,55 @@ def table(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_the_files_say_what_the_instances_say(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
+    """Return the folder of the default suite, and what was written."""
     pytest.importorskip("onnx")
-    written = write_instances(tmp_path, seed=3, largest=4, timeout=30)
-    for home, chosen in ((tmp_path, written.main), (tmp_path / "edge", written.edge)):
-        names, *rows = table(home / "truth.csv")
+    home = tmp_path_factory.mktemp("suite")
+    return home, write_instances(home)
+
+
+def truths(home: Path) -> list[dict[str, str]]:
+    names, *rows = table(home / "truth.csv")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def test_the_files_say_what_the_instances_say(files: tuple[Path, Written]) -> None:
+    for home, chosen in ((files[0], files[1].main), (files[0] / "edge", files[1].edge)):
         listed = table(home / "instances.csv")
-        assert len(rows) == len(listed) == len(chosen) > 10
-        for entry, row, one in zip(listed, rows, chosen, strict=True):
-            truth = dict(zip(names, row, strict=True))
-            assert entry == [truth["onnx"], truth["vnnlib"], "30"]
+        for entry, truth, one in zip(listed, truths(home), chosen, strict=True):
+            assert entry == [truth["onnx"], truth["vnnlib"], "60"]
             assert (truth["answer"], Fraction(truth["margin"])) == (one.answer, one.margin)
-            assert (one.margin >= Fraction(1, 1000)) == (home == tmp_path)
+            assert Fraction(truth["robust_radius"]) == one.robust_radius
+            assert (one.margin >= Fraction(1, 1000)) == (home == files[0])
+            assert read_box(home / truth["vnnlib"]) == (one.asked.lower.tolist(), one.asked.upper.tolist())
+
+
+def test_a_stranger_finds_every_shipped_counterexample_wrong_by_its_margin(files: tuple[Path, Written]) -> None:
+    """From the files alone, in exact arithmetic: in the box without tolerance, and behind by exactly the margin."""
+    count = 0
+    for home in (files[0], files[0] / "edge"):
+        for truth in truths(home):
             f = as_network(home / truth["onnx"])
-            lower, upper = read_box(home / truth["vnnlib"])
             assert f.dtype == np.float32
-            assert (lower, upper) == (one.asked.lower.tolist(), one.asked.upper.tolist())
+            assert (truth["answer"] == "sat") == (Fraction(truth["radius"]) >= Fraction(truth["robust_radius"]))
             if truth["answer"] == "sat":
                 x = [float(v) for v in truth["witness"].split()]
-                assert one.asked.violated(x, f.exact(x))
+                lower, upper = read_box(home / truth["vnnlib"])
+                assert all(low <= v <= high for low, v, high in zip(lower, x, upper, strict=True))
+                values, label = list(f.exact(x)), int(truth["label"])
+                own = label * values[0] if f.outputs == 1 else values.pop(label) - max(values)
+                assert own == -Fraction(truth["margin"]) <= 0
+                count += 1
+    assert count > 120
+
+
+def test_at_least_half_of_the_listed_unsat_instances_defeat_intervals_and_backward_bounds(
+        files: tuple[Path, Written]) -> None:
+    unsat = [truth for truth in truths(files[0]) if truth["answer"] == "unsat"]
+    open_ = [truth for truth in unsat if float(truth["interval_bound"]) <= 0 and float(truth["backward_bound"]) <= 0]
+    assert [truth for truth in unsat if truth["interval_proves"] == truth["backward_proves"] == "no"] == open_
+    assert 2 * len(open_) >= len(unsat) > 100
 
 
 def read_box(path: Path) -> tuple[list[float], list[float]]:
@@ -294,12 +324,12 @@ def read_box(path: Path) -> tuple[list[float], list[float]]:
     return [float(w[3]) for w in bounds if w[1] == ">="], [float(w[3]) for w in bounds if w[1] == "<="]
 
 
-def test_the_standard_reader_takes_every_property(tmp_path: Path) -> None:
+def test_the_standard_reader_takes_every_property(files: tuple[Path, Written]) -> None:
     vnnlib = pytest.importorskip("vnnlib")
     from vnnlib.compat import transform
-    written = write_instances(tmp_path, largest=4)
-    for name, one in zip([row[0] for row in table(tmp_path / "truth.csv")[1:]], written.main, strict=True):
-        [case] = transform(vnnlib.parse_query_file(str(tmp_path / "vnnlib2" / f"{name}.vnnlib")))
+    home, written = files
+    for truth, one in zip(truths(home), written.main, strict=True):
+        [case] = transform(vnnlib.parse_query_file(str(home / "vnnlib2" / f"{truth['name']}.vnnlib")))
         assert case.input_box == list(zip(one.asked.lower.tolist(), one.asked.upper.tolist(), strict=True))
         assert len(case.output_constraints) == len(one.asked.wrong)
 

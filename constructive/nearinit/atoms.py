@@ -230,13 +230,14 @@ def certify_atoms(task: StepTask, direction: Direction, slopes: Array, heights: 
     p is a combination of B(slopes_j t) with B(u) = kappa(u), or u kappa(u) with weights heights_j / slopes_j for the
     direction "anchor"; both B are increasing and convex on [-1, 1]. On a cell, a chord bounds each term from above and
     the tangent at the middle from below; the difference of such lines is largest at an end. Cells are halved until
-    the bound is within 2e-4 of the largest value met. B and its slope are enclosed by evaluation at arguments moved by
-    2^-50, widened by 2^-46: more than rounding does, if arcsine and root are right within 4 units in the last place.
-    The bounds hold for p and for its computed values.
+    the bound is within 2e-4 of the largest value met, or closer where the tolerance is. B and its slope are enclosed
+    by evaluation at arguments moved by 2^-50, widened by 2^-46: more than rounding does, if arcsine and root are right
+    within 4 units in the last place. The bounds hold for p and for its computed values.
     """
     weights = heights / slopes if direction == "anchor" else heights
     atoms = _Atoms(np.asarray(slopes, dtype=np.float64), np.asarray(weights, dtype=np.float64), direction)
-    return _largest(atoms, task.own, 1.0, 1.0), _largest(atoms, task.least, task.foreign, 0.0)
+    own = _largest(atoms, task.own, 1.0, 1.0, task.own_error)
+    return own, _largest(atoms, task.least, task.foreign, 0.0, task.foreign_error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +281,7 @@ class _Atoms:
 _MOVE, _WIDER = 2.0**-50, 2.0**-46
 
 
-def _largest(atoms: _Atoms, lower: float, upper: float, goal: float) -> float:
+def _largest(atoms: _Atoms, lower: float, upper: float, goal: float, wanted: float) -> float:
     edges = np.clip(np.cos(np.linspace(math.acos(upper), math.acos(lower), 65))[::-1], lower, upper)
     edges[[0, -1]] = lower, upper
     left, right = edges[:-1], edges[1:]
@@ -290,7 +291,9 @@ def _largest(atoms: _Atoms, lower: float, upper: float, goal: float) -> float:
         below, above = atoms.enclosure(left, right)
         bound = np.nan_to_num(np.maximum(above - goal, goal - below), nan=math.inf)
         middle = 0.5 * (left + right)
-        open_ = (bound > met * (1.0 + 2e-4)) & (left < middle) & (middle < right) & (level < 44)
+        near = met * (1.0 + 2e-4)
+        limit = wanted if met <= wanted < near else near
+        open_ = (bound > limit) & (left < middle) & (middle < right) & (level < 44)
         proved = max(proved, float(bound[~open_].max(initial=0.0)))
         if not open_.any():
             break

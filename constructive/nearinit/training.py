@@ -156,65 +156,76 @@ def adversarial_training(caps: Caps, y: ArrayLike, units: Units, scale: Scale, *
     wanted = _as_values(y, caps, units, who)
     total, pace = as_count(rounds, who, "rounds", at_least=1), _as_rates(rate, rounds, who)
     knee, first = as_number(huber, who, "huber", above=0.0), as_number(stride, who, "stride", above=0.0)
-    inner = as_count(steps, who, "steps") if caps.radius > 0.0 else 0
-    fresh = as_count(starts, who, "starts") if caps.radius > 0.0 else 0
-    soft, generator = as_number(smoothing, who, "smoothing", at_least=0.0), np.random.default_rng(rng)
-    begin = np.zeros_like(units.weight) if start is None else np.array(NearNetwork(units, _array(start), scale).theta)
-    strides = first * caps.radius * np.geomspace(1.0, LAST_STRIDE, inner) if inner else np.empty(0)
-
-    n, d = caps.X.shape
-    each, theta, output = np.tile(np.arange(n), 1 + fresh), begin.copy(), scale.product * units.sign
-    gates = np.hstack([units.weight, units.bias[:, None]])
-    points, sides = _with_ones(caps.X), np.ones(n)
-    # the first point of a cap keeps its side, the second tries the other one, and so on
-    turns = np.repeat((-1.0) ** np.arange(1 + fresh), n)
+    inner, fresh = as_count(steps, who, "steps"), as_count(starts, who, "starts")
+    soft = as_number(smoothing, who, "smoothing", at_least=0.0)
+    begin = np.zeros_like(units.weight) if start is None else NearNetwork(units, np.asarray(start), scale).theta
+    adversary = _Adversary(caps, wanted, scale.product * units.sign, first * np.geomspace(1.0, LAST_STRIDE, inner)
+                           if inner else np.empty(0), fresh, soft, np.random.default_rng(rng))
+    gates, points, values = np.hstack([units.weight, units.bias[:, None]]), _with_ones(caps.X), wanted
     record: list[tuple[Array, Array]] = []
-    finished, interrupted = (theta, 0), False
+    finished, interrupted = (begin, 0), False
     try:
         for number in range(total):
+            theta = finished[0].copy()
             write_gates(units.weight, units.sign, theta, units.width * scale.product, gates)
-            tried = np.vstack([points, *(_with_ones(caps.draw(np.arange(n), generator)) for _ in range(fresh))])
-            toward = turns * np.tile(sides, 1 + fresh)
-            values = _climbed(gates, output, caps.X[each], toward, caps.radius, strides, soft, tried)
-            chosen = np.abs(values - wanted[each]).reshape(-1, n).argmax(axis=0) * n + np.arange(n)
-            points, found = tried[chosen], values[chosen]
-            sides = np.where(found >= wanted, 1.0, -1.0)
-            theta = theta.copy()
-            step_theta(gates, points, huber_slope(found - wanted, knee), pace[number], theta)
-            record.append((points[:, :d].copy(), found))
+            points, values = adversary.attack(gates, points, np.where(values >= wanted, 1.0, -1.0))
+            step_theta(gates, points, huber_slope(values - wanted, knee), pace[number], theta)
+            record.append((points[:, :-1].copy(), values))
             finished = (theta, number + 1)  # one assignment: Ctrl-C never leaves half a round
             if progress is not None:
-                progress(number + 1, float(huber_loss(found - wanted, knee).mean()))
+                progress(number + 1, float(huber_loss(values - wanted, knee).mean()))
     except KeyboardInterrupt:
         interrupted = True
     theta, done = finished
     return TrainingRun(caps, wanted, units, scale, knee, begin, theta,
-                       np.array([at for at, _ in record[:done]]).reshape(done, n, d),
-                       np.array([value for _, value in record[:done]]).reshape(done, n), pace[:done], interrupted)
+                       np.array([at for at, _ in record[:done]]).reshape(done, *caps.X.shape),
+                       np.array([value for _, value in record[:done]]).reshape(done, caps.n), pace[:done], interrupted)
 
 
-def _climbed(gates: Array, output: Array, centers: Array, signs: Array, radius: float, strides: Array, soft: float,
-             points: Array) -> Array:
-    """Move the points (k, d + 1) up on their caps and return the values there, some points to a thread."""
-    from constructive._kernels.nearinit import ascend
+@dataclass(frozen=True, slots=True, eq=False)
+class _Adversary:
+    """What moves the points: strides as shares of the radius, random starts for each cap, softness of the gates."""
 
-    values = np.empty(points.shape[0])
+    caps: Caps
+    wanted: Array
+    output: Array
+    strides: Array
+    fresh: int
+    soft: float
+    rng: np.random.Generator
 
-    def work(begin: int, end: int) -> None:
-        ascend(gates, output, centers[begin:end], signs[begin:end], radius, strides, soft, points[begin:end],
-               values[begin:end])
+    def attack(self, gates: Array, points: Array, sides: Array) -> tuple[Array, Array]:
+        """Return for each cap the point (n, d + 1) with the largest |f - y| that the ascents met, and f there (n,).
 
-    # Blocks depend on the sizes alone: products round alike whatever the number of threads.
-    in_blocks(points.shape[0], max(10, (1 << 22) // gates.size), work)
-    return values
+        The ascent from the last round's point goes on to its side, the first random one to the other, and so on.
+        """
+        n, count = self.caps.n, 1 + (self.fresh if self.caps.radius > 0.0 else 0)
+        index = np.arange(n)
+        tried = np.vstack([points, *(_with_ones(self.caps.draw(index, self.rng)) for _ in range(count - 1))])
+        signs = np.concatenate([(-1.0) ** k * sides for k in range(count)])
+        values = self._climb(gates, np.tile(self.caps.X, (count, 1)), signs, tried)
+        far = np.abs(values.reshape(count, n) - self.wanted)
+        chosen = far.argmax(axis=0) * n + index
+        return tried[chosen], values[chosen]
+
+    def _climb(self, gates: Array, centers: Array, signs: Array, points: Array) -> Array:
+        """Move points (k, d + 1) up on their caps and return the values there, some points to a thread."""
+        from constructive._kernels.nearinit import ascend
+
+        values, radius = np.empty(points.shape[0]), self.caps.radius
+        strides = radius * self.strides if radius > 0.0 else np.empty(0)
+
+        def work(begin: int, end: int) -> None:
+            ascend(gates, self.output, centers[begin:end], signs[begin:end], radius, strides, self.soft,
+                   points[begin:end], values[begin:end])
+
+        # Blocks depend on the sizes alone: products round alike whatever the number of threads.
+        in_blocks(points.shape[0], max(10, (1 << 22) // gates.size), work)
+        return values
 
 
 def _with_ones(points: Array) -> Array:
     return np.hstack([points, np.ones((points.shape[0], 1))])
-
-
-def _array(values: ArrayLike) -> Array:
-    return np.asarray(values, dtype=np.float64)
 
 
 def _as_values(y: ArrayLike, caps: Caps, units: Units, who: str) -> Array:

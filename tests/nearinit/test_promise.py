@@ -66,6 +66,22 @@ def test_the_ledger_alone_keeps_a_run_of_promised_length_within_half_the_excess(
     assert run.losses.mean() <= ledger.compared.mean() + 0.5 + np.abs(ledger.couplings).mean() + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_of_promised_width_length_and_rate_keeps_the_whole_promise(seed):
+    rng = np.random.default_rng(seed)
+    promise = nearinit.training_promise(3, 1.0, 2.0, 1.0)
+    caps = nearinit.caps(nearinit.separated_sphere(3, 3, 0.5, rng=rng), 0.2)
+    units = nearinit.draw_units(promise.width, 3, paired=True, rng=rng)
+    fixed = np.tile(rng.normal(size=3), (promise.width, 1)) * (units.weight @ rng.normal(size=3) > 0)[:, None]
+    fixed *= min(1.0 / math.sqrt(float(np.mean(np.sum(fixed**2, axis=1)))), 2.0 / np.linalg.norm(fixed, axis=1).max())
+    run = nearinit.adversarial_training(caps, rng.choice([-1.0, 1.0], 3), units, nearinit.unit_scale(),
+                                        rounds=promise.rounds, rate=promise.rate, rng=rng)
+    ledger = nearinit.regret_ledger(run, fixed)
+    assert ledger.balanced
+    assert np.abs(ledger.couplings).max() <= promise.coupling
+    assert run.losses.mean() <= ledger.compared.mean() + promise.excess
+
+
 @settings(max_examples=25)
 @given(st.integers(1, 300), st.floats(0.0, 40.0), st.floats(0.0, 90.0), st.floats(0.02, 2.0), st.booleans())
 def test_the_width_is_the_least_whose_coupling_fits_and_the_parts_add_up(d, size, top, excess, paired):

@@ -59,6 +59,20 @@ def test_the_sides_after_every_round_are_those_of_the_shorter_run(seed, other):
     assert abs(right[-1] - ledger.right) <= ledger.tolerance
 
 
+@settings(max_examples=20)
+@given(SEEDS)
+def test_a_gradient_is_bounded_by_the_kernel_of_the_open_gates_and_by_the_slopes(seed):
+    """|grad|^2 <= largest eigenvalue of K_t / n * mean of slopes^2, K_t = <x_i, x_j> share of units open at both."""
+    run = drawn_run(seed)
+    ledger = nearinit.regret_ledger(run, run.start)
+    for again, size in zip(run.replay(), ledger.gradients, strict=True):
+        kernel = (again.points @ again.points.T) * (again.gates @ again.gates.T) / run.units.width
+        squares = float(np.mean(again.slopes**2))
+        top = float(np.linalg.eigvalsh(kernel)[-1]) / run.y.size
+        assert size <= top * squares * (1 + 1e-12) + 1e-15
+        assert size <= squares * (1 + 1e-12) <= 1 + 1e-12
+
+
 @pytest.mark.parametrize("fault", ["theta", "points", "rates", "huber", "units"])
 def test_what_is_not_a_run_does_not_balance(fault):
     run = drawn_run(2)

@@ -62,7 +62,7 @@ def test_no_unit_drifts_further_than_the_sum_of_the_rates(seed):
 @settings(max_examples=20)
 @given(SEEDS)
 def test_a_step_in_theta_is_a_gradient_step_of_the_first_layer(seed):
-    """W <- W - eta grad with eta = rate / (m output^2), on the written-out network, by differences of its loss."""
+    """W <- W - eta grad with eta = rate / (m output^2), on the written-out network."""
     run = drawn_run(seed, rounds=1)
     network, m = nearinit.NearNetwork(run.units, run.start, run.scale), run.units.width
     before, after = network.to_network().layers[0].weight.toarray(), run.network.to_network().layers[0].weight.toarray()

@@ -78,6 +78,7 @@ def test_small_caps_of_networks_are_solved_to_within_a_thousandth() -> None:
         assert (high >= exact.upper - 1e-3 * (exact.upper - exact.lower)).all()
 
 
+@settings(max_examples=25)
 @given(seeds, st.integers(2, 8))
 def test_an_affine_function_is_maximized_at_the_rim_along_its_gradient(seed: int, d: int) -> None:
     rng = np.random.default_rng(seed)

@@ -156,6 +156,7 @@ def test_the_negated_network_has_the_mirrored_bounds(seed: int) -> None:
     assert (one.lower == -other.upper).all()
 
 
+@settings(max_examples=25)
 @given(seeds, st.integers(-6, 6))
 def test_moving_a_power_of_two_between_the_layers_changes_nothing_but_the_last_bits(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)

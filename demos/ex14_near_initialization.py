@@ -8,7 +8,7 @@ features, weights by a formula from bounded features, and the shortest weights t
 deviation on the caps falls like one over the square root of the width for the formulas; the shortest weights need a few
 hundred units. The last panel asks how many units they need as the dimension grows.
 
-``python demos/ex14_near_initialization.py --full`` takes more widths, seeds and dimensions: about a quarter of an hour.
+``python demos/ex14_near_initialization.py --full`` takes more widths, seeds and dimensions, and much longer.
 """
 
 import sys

@@ -37,7 +37,7 @@ TOLERANCE = 1e-10
 def swift_attack(function: Any, caps: Caps, y: ArrayLike, *, rng: Any, at: ArrayLike) -> Deviation:
     """Return the largest |function - y_i| that a short attack on the caps meets, from the centers and from ``at``.
 
-    The same ascent as :func:`~constructive.nearinit.attacks.robust_deviation`, with a seventh of its steps.
+    The same ascent as :func:`~constructive.nearinit.attacks.robust_deviation`, with a tenth of its steps.
     """
     return robust_deviation(function, caps, y, rng=rng, steps=6, starts=1, smoothing=(0.3, 0.08), at=at)
 
@@ -203,7 +203,7 @@ def robust_fit(caps: Caps, y: ArrayLike, units: Units, *, error: float, rng: Any
     rng=, at=) and returning a :class:`~constructive.nearinit.attacks.Deviation`, looks for the worst point of each cap,
     until one of them is off by more than ``error``: the points off by more than tighten * error become anchors. If none
     is, the fit is settled. ``attacks`` go from cheap to strong: :func:`swift_attack`, then ``robust_deviation``; for
-    very wide networks the first alone is a hundred times cheaper than a round of both.
+    very wide networks pass the first alone, at a tenth of the cost of the second.
     Warns (RuntimeWarning) if the last round does not settle. Cost a round: k^2 (m + sweeps) for k anchors, and attacks.
     Raises TooNarrowError, a ValueError, if no unit is open at an anchor; TypeError or ValueError for arguments.
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -77,7 +77,9 @@ def test_no_move_is_longer_than_the_duals_and_the_mean_square_is_theirs(case, er
     units, Z, y = case
     fit = fit_anchors(units, Z, y, error=error)
     assert fit.network.largest <= fit.bound * (1 + 1e-12)
-    assert fit.network.frobenius**2 == pytest.approx(fit.frobenius**2, rel=1e-9, abs=1e-12)
+    # Where the kernel is nearly singular the duals are large and a'Ka is what is left of them: rounding grows with
+    # |a|_1^2, a few hundred terms of it.
+    assert fit.network.frobenius**2 == pytest.approx(fit.frobenius**2, rel=1e-12, abs=2.0**-42 * fit.bound**2)
 
 
 @given(INSTANCES, st.floats(0.01, 0.5), st.lists(st.integers(1, 12), min_size=2, max_size=5))
@@ -125,8 +127,38 @@ def test_another_solver_finds_the_same_minimum():
     assert found.fun - fit.objective < 1e-7
 
 
+def plain_descent(K, y, error, sweeps):
+    """Coordinate descent as it is written in a book: every value formed anew, no early stop."""
+    a = np.zeros(y.size)
+    for _ in range(sweeps):
+        for j in range(y.size):
+            rest = y[j] - sum(K[j, k] * a[k] for k in range(y.size) if k != j)
+            a[j] = np.sign(rest) * max(abs(rest) - error, 0.0) / K[j, j] if K[j, j] > 0 else 0.0
+    return a
+
+
+@given(INSTANCES, st.integers(1, 20))
+@settings(max_examples=20)
+def test_the_kernel_descends_as_the_plain_formula_does(case, sweeps):
+    units, Z, y = case
+    K = _even(empirical_kernel(units, Z))
+    fit = fit_dual(K, y, error=0.1, sweeps=sweeps)
+    plain = plain_descent(K, y, 0.1, fit.sweeps)
+    assert np.abs(fit.duals - plain).max() <= 1e-9 * max(1.0, np.abs(plain).max())
+
+
+def test_the_kernel_says_the_same_without_compilation():
+    from constructive._kernels.fitting import descend
+
+    units, Z, y = instance(2, 6, 4, 200)
+    K, found = _even(empirical_kernel(units, Z)), []
+    for run in (descend, getattr(descend, "py_func", descend)):
+        duals, values = np.zeros(6), np.zeros(6)
+        found.append((run(K, y, 0.1, duals, values, 40, 1e-10), duals.tolist(), values.tolist()))
+    assert found[0] == found[1]
+
+
 def test_a_dual_that_was_tampered_with_shows_in_the_certificate():
-    """Negative control: one sweep from the changed duals undoes nothing if none is allowed to be far."""
     units, Z, y = instance(5, 7, 4, 300)
     K = _even(empirical_kernel(units, Z))
     good = fit_dual(K, y, error=0.1)

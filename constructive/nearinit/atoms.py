@@ -263,18 +263,22 @@ class _Atoms:
         middle = 0.5 * (left + right)
         base, flat = self.moved(middle, -_MOVE)
         _, steep = self.moved(middle, _MOVE)
+        vertical = np.isinf(steep)  # within rounding of argument 1: the smaller end instead of a tangent
+        base = np.where(vertical, np.minimum(self.moved(left, -_MOVE)[0], self.moved(right, -_MOVE)[0]), base)
+        flat, steep = np.where(vertical, 0.0, flat), np.where(vertical, 0.0, steep)
         lower, upper = np.full(left.shape, np.inf), np.full(left.shape, -np.inf)
         up, down = np.maximum(self.weights, 0.0), np.maximum(-self.weights, 0.0)
         for end in (left, right):
             chord = self.moved(end, _MOVE)[0] + _WIDER
             away = (end - middle)[:, None] * self.slopes
             rise = np.where(away > 0.0, flat * (1.0 - _WIDER), steep * (1.0 + _WIDER))
-            tangent = base - _WIDER + np.where(away == 0.0, 0.0, rise) * away  # one point: any slope, infinite ones too
+            tangent = base - _WIDER + rise * away
             upper = np.maximum(upper, chord @ up - tangent @ down)
             lower = np.minimum(lower, tangent @ up - chord @ down)
         slack = _WIDER * float(np.abs(self.weights).sum())
         # Within 2^-50 of argument 1, where kappa has a vertical tangent, computed values may be as large as kappa(1).
-        edge = np.abs(self.weights) @ (np.outer(self.slopes, right) > 1.0 - 2.0**-40) * 1e-8
+        most = np.maximum(np.outer(self.slopes, left), np.outer(self.slopes, right))
+        edge = np.abs(self.weights) @ (most > 1.0 - 2.0**-40) * 1e-8
         return lower - slack - edge, upper + slack + edge
 
 

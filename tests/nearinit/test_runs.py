@@ -126,6 +126,33 @@ def test_training_lowers_the_loss_and_stronger_attacks_agree():
     assert nearinit.huber_loss(found.deviations, run.huber).mean() < 0.02
 
 
+def on_the_circle(seed, rounds):
+    """A run on four arcs of the circle."""
+    caps = nearinit.caps(nearinit.separated_sphere(4, 2, 0.7, rng=seed), 0.1)
+    units = nearinit.draw_units(256, 2, rng=seed)
+    return nearinit.adversarial_training(caps, [1.0, -1.0, -1.0, 1.0], units, nearinit.paper_scale(256), rounds=rounds,
+                                         rate=0.7, smoothing=0.1, rng=seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_the_circle_the_attack_stays_below_the_exact_deviation(seed):
+    run = on_the_circle(seed, 8)
+    for number, (points, values) in enumerate(zip(run.points, run.values, strict=True)):
+        function = run.after(number).gated()
+        exact = nearinit.circle_range(function, run.caps)
+        assert (np.abs(values - run.y) <= exact.deviation(run.y) + exact.rounding + 1e-12).all()
+        assert np.abs(function(points) - values).max() <= exact.rounding + 1e-12
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_on_the_circle_training_lowers_the_exact_robust_loss(seed):
+    run = on_the_circle(seed, 1500)
+    before, after = (nearinit.circle_range(network.gated(), run.caps) for network in (run.after(0), run.network))
+    first, last = (nearinit.huber_loss(found.deviation(run.y) + found.rounding, run.huber).mean()
+                   for found in (before, after))
+    assert last < 0.01 < 0.7 < first
+
+
 def test_equal_arguments_give_equal_bits():
     assert np.array_equal(small(5).theta, small(5).theta)
     assert not np.array_equal(small(5).theta, small(6).theta)

@@ -6,7 +6,8 @@ In reading order: spherical caps; units at initialization and the two networks n
 from constructive.nearinit.atoms import AtomicStep, atomic_step
 from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.bernstein import BernsteinStep, bernstein_step
-from constructive.nearinit.caps_bound import CapRange, cap_range
+from constructive.nearinit.cap_forms import CapRange
+from constructive.nearinit.caps_bound import cap_range
 from constructive.nearinit.circle import ArcRange, circle_range
 from constructive.nearinit.closed_form import (
     bounded_frobenius,
@@ -37,6 +38,7 @@ from constructive.nearinit.fitting import (
     swift_attack,
 )
 from constructive.nearinit.gated import GatedSum
+from constructive.nearinit.gates_bound import gated_range
 from constructive.nearinit.geometry import Caps, caps, chordal_angles, lifted, separated_sphere
 from constructive.nearinit.goal import Difference, RobustTarget, on_slice, robust_target
 from constructive.nearinit.hermite import agreement_gate, hermite_functions, hermite_gates, truncation_norms
@@ -83,7 +85,7 @@ __all__ = [
     "Prediction", "predict_existence", "existence_width", "log_patterns", "existence_report",
     "Deviation", "climb", "robust_deviation",
     "ArcRange", "circle_range",
-    "CapRange", "cap_range",
+    "CapRange", "cap_range", "gated_range",
     "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
     "expected_uniform_coupling",
     "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",

@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from constructive.nearinit import Caps, cap_range, caps, circle_range, climb, draw_units, paper_scale
-from constructive.nearinit.caps_bound import inner_range
+from constructive.nearinit import (
+    Caps,
+    cap_range,
+    caps,
+    circle_range,
+    climb,
+    draw_units,
+    paper_scale,
+    separated_sphere,
+    unit_scale,
+)
+from constructive.nearinit.cap_forms import inner_range
 from constructive.nearinit.units import NearNetwork
 from constructive.network import Network
 
@@ -187,6 +197,63 @@ def test_a_network_near_initialization_is_certified_at_small_radius() -> None:
     assert (high <= certified.upper).all()
     # one affine function in each cap but for few units: the bound is within a tenth of what the attack spans
     assert (certified.upper - certified.lower <= 1.1 * (high - low)).all()
+
+
+def paired_network(seed: int, d: int, size: float = 3.0) -> NearNetwork:
+    rng = np.random.default_rng(seed)
+    units = draw_units(2 * int(rng.integers(1, 40)), d, paired=True, rng=rng)
+    return NearNetwork(units, size * rng.normal(size=units.weight.shape), unit_scale())
+
+
+@settings(max_examples=40)
+@given(seeds, st.integers(2, 5), st.sampled_from((0.1, 3.0, 300.0)))
+def test_paired_networks_of_a_large_scale_stay_within_their_bounds(seed: int, d: int, size: float) -> None:
+    network, found = paired_network(seed, d, size), random_caps(np.random.default_rng(seed), d)
+    certified = cap_range(network.to_network(), found)
+    low, high = ends(found, network.gated())
+    assert (certified.lower <= low).all()
+    assert (high <= certified.upper).all()
+    if d == 2:
+        exact = circle_range(network.gated(), found)
+        assert (certified.lower <= exact.lower + exact.rounding).all()
+        assert (exact.upper - exact.rounding <= certified.upper).all()
+
+
+def test_pairs_are_what_certifies_a_large_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    units, found = draw_units(512, 6, paired=True, rng=rng), caps(separated_sphere(5, 6, 0.8, rng=rng), 0.1)
+    network = NearNetwork(units, rng.normal(size=(512, 6)), unit_scale())
+    low, high = ends(found, network.gated())
+    joined = cap_range(network.to_network(), found)
+    monkeypatch.setattr("constructive.nearinit.caps_bound._pairs", lambda *_: ())
+    alone = cap_range(network.to_network(), found)
+    assert (joined.upper <= alone.upper).all()
+    assert (joined.upper - joined.lower < 0.1 * (alone.upper - alone.lower)).all()
+    assert (joined.lower <= low).all()
+    assert (high <= joined.upper).all()
+
+
+def test_the_order_within_a_pair_does_not_matter() -> None:
+    network, found = paired_network(3, 4).to_network(), random_caps(np.random.default_rng(3), 4, 0.1)
+    turned = np.arange(network.layers[0].outputs).reshape(-1, 2)[:, ::-1].ravel()
+    rows, bias = network.layers[0].weight.toarray()[turned], network.layers[0].bias[turned]
+    other = Network.build([(rows, bias), (network.layers[1].weight.toarray()[:, turned], [0.0])])
+    one, two = cap_range(network, found), cap_range(other, found)
+    np.testing.assert_allclose(one.upper, two.upper, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(one.lower, two.lower, rtol=0, atol=1e-9)
+
+
+def test_neighbors_that_are_no_copies_may_have_opposite_output_weights() -> None:
+    """Any two units with opposite output weights are a pair: relu(z) - relu(z') <= max(0, z - z')."""
+    rng = np.random.default_rng(8)
+    for _ in range(40):
+        m = 2 * int(rng.integers(1, 9)) + int(rng.integers(2))
+        output = np.repeat(rng.choice((-1.0, 0.0, 1.0), m), 2)[:m] * np.tile((1.0, -1.0), m)[:m]
+        parts = (rng.normal(size=(m, 2)), 0.1 * rng.normal(size=m), output)
+        found = random_caps(rng, 2)
+        exact, certified = circle_range(relu_sum(*parts), found), cap_range(relu_network(*parts), found)
+        assert (certified.lower <= exact.lower).all()
+        assert (exact.upper <= certified.upper).all()
 
 
 def test_the_deviation_bounds_both_sides() -> None:

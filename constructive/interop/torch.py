@@ -105,7 +105,10 @@ def _followed(chain: Chain, name: str, module: Any) -> Chain:
 
 def _matrix(weight: Any) -> Any:
     import torch
-    if weight.layout != torch.sparse_csr:
+    if weight.layout not in (torch.strided, torch.sparse_csr) or weight.is_meta:
+        raise ValueError(f"as_network: a weight has the layout {weight.layout} on device {weight.device}; dense "
+                         "weights and compressed rows with numbers in them are read")
+    if weight.layout == torch.strided:
         return _numbers(weight)
     data, columns, starts = (_numbers(part) for part in (weight.values(), weight.col_indices(), weight.crow_indices()))
     return sparse.csr_array((data, columns, starts), shape=tuple(weight.shape))

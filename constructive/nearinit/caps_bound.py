@@ -29,7 +29,7 @@ def cap_range(network: Network, caps: Caps) -> CapRange:
     """Return bounds of a network of depth 2 with one output on all caps.
 
     They hold for the real network at all x with |x| = 1, |x - X_i| <= radius, and for what double precision returns,
-    in any order of summation, at points that are on the cap up to 2^-48, such as those of ``caps.project``. For each
+    in any order of summation, at points that are on the cap up to (d + 8) 2^-52, as those of ``caps.project``. For each
     cap the best of several bounds: bending units by their ranges alone, or under one affine function with four rules
     for the slopes from below, with and without pairs (neighbors 2k, 2k + 1 with opposite output weights).
     Cost: O(n m d) for n caps and m units. Raises ValueError for another depth, several outputs, or another dimension.
@@ -52,12 +52,19 @@ def cap_range(network: Network, caps: Caps) -> CapRange:
     output = np.asarray(network.layers[1].weight.toarray()[0], dtype=np.float64)
     constant = float(network.layers[1].bias[0])
     ranges = affine_ranges(rows, bias, caps)
-    # Sums of m products, each bounded by |a| (|w| + |b|): twice, for our sums and for those of the program that runs.
-    terms = float(np.abs(output) @ (4.0 * row_sizes(rows, bias))) + abs(constant)
-    error = 2.0 * (output.size + 4 * network.inputs + 64) * UNIT * terms
+    error = rounding_bound(rows, bias, output, constant)
     upper = _upper(rows, bias, output, ranges, caps) + constant + error
     lower = -_upper(rows, bias, -output, ranges, caps) + constant - error
     return CapRange(np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper))
+
+
+def rounding_bound(rows: Array, bias: Array, output: Array, constant: float) -> float:
+    """Return a bound of all that rounds in a sum of m relus, and of what moving x by (d + 8) 2^-52 changes.
+
+    Sums of m products, each bounded by |a| (|w| + |b|): twice, for our sums and for those of the program that runs.
+    """
+    terms = float(np.abs(output) @ (4.0 * row_sizes(rows, bias))) + abs(constant)
+    return 2.0 * (output.size + 4 * rows.shape[1] + 64) * UNIT * terms
 
 
 def chords(low: Array, high: Array) -> tuple[Array, Array]:

@@ -26,9 +26,9 @@ def gated_range(function: GatedSum, caps: Caps) -> CapRange:
     """Return bounds of a gated sum on all caps: of its supremum and infimum, one-sided limits at the jumps included.
 
     They hold for the real function at all x with |x| = 1, |x - X_i| <= radius, and for what double precision returns,
-    in any order of summation, at points that are on the cap up to 2^-48. A gate whose edge crosses the cap can cost up
-    to its term: for pseudo-networks bounds are as good as those of paired networks of a large scale; for networks use
-    :func:`~constructive.nearinit.caps_bound.cap_range`, which knows that they are continuous.
+    in any order of summation, at points that are on the cap up to (d + 8) 2^-52. A gate whose edge crosses the cap can
+    cost up to its term: for pseudo-networks bounds are as good as those of paired networks of a large scale; for
+    networks use :func:`~constructive.nearinit.caps_bound.cap_range`, which knows that they are continuous.
     Cost: O(n m d) for n caps and m gates. Raises ValueError for another dimension.
 
     >>> from constructive.nearinit.geometry import caps

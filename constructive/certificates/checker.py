@@ -158,7 +158,7 @@ def upper_end(terms: Any, begin: Any, scale: int, form: tuple[int, int, int] | N
         mask = np.repeat(grid - 1, np.diff(begin, append=terms.size))
         kept = np.add.reduceat(np.where(fall & mask == 0, fall, 0), begin)
         best = np.where(np.maximum(above, kept) <= grid << form[0], np.minimum(best, above - kept), best)
-    return best
+    return -rounded(-best, scale, form, up=True)  # down: the tree's value is a number of the format
 
 
 class Prover:
@@ -349,24 +349,22 @@ class Prover:
         """Return the verdict: all balls with one hull, some points, undecided boxes one by one, then their parts."""
         (n, d), axes, (low, high) = self.X.shape, np.arange(self.X.shape[1]), self.boxes()
         right = self.decide(np.arange(n), low, high, 1024, (low.min(axis=0)[None, :], high.max(axis=0)[None, :]))[0]
-        at = np.flatnonzero(~right)
-        tries = list(zip(self.owner.tolist(), self.points, strict=True))[:256]
+        witness, at = self.wrong(list(zip(self.owner.tolist(), self.points, strict=True))[:256]), np.flatnonzero(~right)
+        right[at] = witness is None and self.decide(at, low[at], high[at], 64)[0]
+        at, tries = at[~right[at]], []
         for i in at[:64].tolist():
             x, ends = self.X[i], np.stack([low[i], high[i]]).astype(self.type)
             for end in (x, *ends, *np.nextafter(ends, x.astype(self.type))):
                 tries += [(i, np.where(use, end, x)) for j in range(min(d, 4)) for use in (axes == j, axes >= j)]
-        witness = self.wrong(tries)
-        part, a, b = at, low[at], high[at]  # part: the datum that each box belongs to
-        while witness is None and part.size:
-            left = ~self.decide(part, a, b, 64)[0]
-            part, a, b = part[left], a[left], b[left]
-            if d > 6 or part.size > PARTS or self.left <= 0 or not (a < b).any():
-                break
+        witness, part, a, b = witness or self.wrong(tries), at, low[at], high[at]  # part: the datum of each box
+        while witness is None and d <= 6 and 0 < part.size <= PARTS and self.left > 0 and (a < b).any():
             self.left -= WORK >> 6  # at most 64 rounds
             middle, cut = np.clip(a / 2 + b / 2, a, b), axes == np.argmax(b / 2 - a / 2, axis=1)[:, None]
             witness = self.wrong(list(zip(part.tolist(), middle[:4], strict=False)))
             a, b = np.vstack([a, np.where(cut, middle, a)]), np.vstack([np.where(cut, middle, b), b])
             part = np.tile(part, 2)
+            left = ~self.decide(part, a, b, 64)[0]
+            part, a, b = part[left], a[left], b[left]
         right[np.setdiff1d(at, part)] = True
         verdict = "refuted" if witness is not None else "confirmed" if right.all() else "undecided"
         return Outcome(verdict, f"right on the closed l_{self.head['norm']} balls of radius {self.radius!r} round {n} "

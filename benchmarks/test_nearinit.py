@@ -2,8 +2,8 @@
 
 ``python -m pytest benchmarks/test_nearinit.py -s -m "slow or not slow"`` prints the ratios. Both do the same: the same
 points, steps and retractions of an ascent on every cap, then one step of the first layer against the mean slope of the
-Huber loss, in double precision and in one thread; they are first checked to agree. Told is processor time, the least
-of several in turn: on a busy machine wall time tells more of the other programs.
+Huber loss, in double precision, PyTorch in one thread; they are first checked to agree. Told is processor time of all
+threads, the least of several in turn: on a busy machine wall time tells more of the other programs.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def test_a_round_in_turn_with_pytorch(benchmark: Any, capsys: pytest.CaptureFixt
 
     def once() -> None:
         for way, make in ways.items():
-            start = time.thread_time()
+            start = time.process_time()
             make()
-            seconds[way].append(time.thread_time() - start)
+            seconds[way].append(time.process_time() - start)
 
     torch.set_num_threads(1)
     try:

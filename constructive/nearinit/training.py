@@ -114,10 +114,11 @@ class TrainingRun:
 
     def round_at(self, theta: Array, points: Array, rate: float) -> Round:
         """Return the round that starts from theta, at these points (n, d)."""
-        function = NearNetwork(self.units, theta, self.scale).gated()
-        before = points @ function.gate.T + function.gate_bias
+        units = self.units
+        weight = units.weight + units.sign[:, None] * theta / (units.width * self.scale.product)
+        before = points @ weight.T + units.bias
         gates = np.where(before >= 0.0, 1.0, 0.0)
-        values = np.maximum(before, 0.0) @ (self.scale.product * self.units.sign)
+        values = np.maximum(before, 0.0) @ (self.scale.product * units.sign)
         return Round(theta, points, values, gates, huber_slope(values - self.y, self.huber), rate)
 
     def after(self, rounds: int) -> NearNetwork:

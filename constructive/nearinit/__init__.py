@@ -8,7 +8,7 @@ from constructive.nearinit.attacks import Deviation, climb, robust_deviation
 from constructive.nearinit.bernstein import BernsteinStep, bernstein_step
 from constructive.nearinit.bracketing import deviation_bracket
 from constructive.nearinit.cap_forms import CapRange
-from constructive.nearinit.caps_bound import cap_range
+from constructive.nearinit.caps_bound import cap_range, rounding_bound
 from constructive.nearinit.circle import ArcRange, circle_range
 from constructive.nearinit.closed_form import (
     bounded_frobenius,
@@ -86,7 +86,7 @@ __all__ = [
     "Prediction", "predict_existence", "existence_width", "log_patterns", "existence_report",
     "Deviation", "climb", "robust_deviation",
     "ArcRange", "circle_range",
-    "CapRange", "cap_range", "gated_range", "deviation_bracket",
+    "CapRange", "cap_range", "rounding_bound", "gated_range", "deviation_bracket",
     "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
     "expected_uniform_coupling",
     "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",

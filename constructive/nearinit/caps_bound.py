@@ -19,7 +19,7 @@ from constructive.nearinit.cap_forms import UNIT, CapRange, affine_ranges, affin
 from constructive.nearinit.geometry import Caps
 from constructive.network import Network
 
-__all__ = ["cap_range"]
+__all__ = ["cap_range", "rounding_bound"]
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]

@@ -23,6 +23,7 @@ from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
+from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
 from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
@@ -53,7 +54,7 @@ ALL: tuple[Theorem, ...] = (
     RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
     CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
-    COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
+    NEAR_NETWORK, COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
 )
 

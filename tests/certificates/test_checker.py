@@ -644,7 +644,8 @@ check = runpy.run_path(sys.argv[1])["check"]
 data = open(sys.argv[2], "rb").read()
 found = check(data)
 seconds, status = time.perf_counter() - begin, pathlib.Path("/proc/self/status")  # its peak is this program's alone
-peak = next((line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")), "?") if status.exists() else "?"
+lines = status.read_text().splitlines() if status.exists() else []
+peak = next((line.split()[1] for line in lines if line.startswith("VmHWM")), "?")
 print(found.verdict, found.proved)
 print(f"{len(data) / found.balls:.0f} bytes per datum, checked in {seconds:.1f} s ({time.process_time():.1f} s of the "
       f"processor), peak memory {peak} KiB")

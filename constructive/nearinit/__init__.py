@@ -1,6 +1,8 @@
 """Two-layer ReLU networks near their random initialization: explicit weights, their limits, and training.
 
-In reading order: spherical caps; units at initialization and the two networks near them; how features add up.
+In reading order: spherical caps; units at initialization and the two networks near them; step functions of inner
+products; weights by formulas, and by a convex program; how far a network is from its linearization; attacks and
+certificates on caps; adversarial training and the ledger that balances on every run.
 """
 
 from constructive.nearinit.atoms import AtomicStep, atomic_step
@@ -74,25 +76,32 @@ from constructive.nearinit.units import (
 from constructive.nearinit.width import WidthSearch, width_needed
 
 __all__ = [
+    # the sphere and its caps
+    "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
+    # units at initialization, and the two networks near them
+    "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
+    "PseudoNetwork", "NearNetwork", "GatedSum",
+    # steps on the sphere, and what they cost
     "Step", "StepTask", "step_task", "separated_task", "measured_errors", "AtomicStep", "atomic_step",
     "ChebyshevStep", "chebyshev_step", "stated_degree", "certified_degree", "BernsteinStep", "bernstein_step",
     "MinimalStep", "minimal_step", "RationalStep", "rational_step", "least_norm", "step_bound", "weight_bound",
-    "Caps", "caps", "chordal_angles", "lifted", "separated_sphere",
-    "Units", "draw_units", "Scale", "paper_scale", "balanced_scale", "tangent_scale", "unit_scale",
-    "PseudoNetwork", "NearNetwork", "GatedSum",
     "agreement", "feature_norms", "agreement_gate", "hermite_functions", "hermite_gates", "truncation_norms",
+    # weights by formulas, and what is known of them before any draw
     "bounded_weights", "bounded_frobenius", "bounded_largest", "hermite_weights", "hermite_frobenius",
     "RobustTarget", "robust_target", "Difference", "on_slice",
     "Prediction", "predict_existence", "existence_width", "log_patterns", "existence_report",
-    "Deviation", "climb", "robust_deviation",
-    "ArcRange", "circle_range",
-    "CapRange", "cap_range", "rounding_bound", "gated_range", "deviation_bracket",
-    "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
-    "expected_uniform_coupling",
-    "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",
-    "simple_eigenvalue_bound", "chernoff_width",
+    # weights by a convex program
     "DualFit", "FitRound", "RobustFit", "TooNarrowError", "fit_dual", "fit_anchors", "robust_fit", "swift_attack",
     "WidthSearch", "width_needed",
+    "tangent_kernel", "empirical_kernel", "open_gates", "eigenvalue_bound", "gram_eigenvalue_bound",
+    "simple_eigenvalue_bound", "chernoff_width",
+    # how far a network is from its linearization
+    "Coupling", "measure_coupling", "expected_coupling", "narrow_share", "narrow_share_bound", "uniform_coupling",
+    "expected_uniform_coupling",
+    # caps from both sides
+    "Deviation", "climb", "robust_deviation", "ArcRange", "circle_range",
+    "CapRange", "cap_range", "rounding_bound", "gated_range", "deviation_bracket",
+    # training
     "TrainingRun", "adversarial_training", "huber_loss", "huber_slope", "Ledger", "regret_ledger",
     "TrainingPromise", "largest_share", "training_promise",
 ]

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
+from constructive._checks import as_number
+from constructive.nearinit.atoms_bound import certify_atoms
 from constructive.nearinit.series import agreement
-from constructive.nearinit.step import StepTask
+from constructive.nearinit.step import DIRECTIONS, Direction, StepTask
 
 Array = NDArray[np.float64]
-Direction = Literal["anchor", "constant"]
-
-DIRECTIONS = ("anchor", "constant")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +67,8 @@ def atomic_step(task: StepTask, *, direction: Direction = "anchor", slack: float
 
     ``slack`` is the part of the tolerance kept for the certificate; the cost exceeds the least possible one by about
     that part, and ``least_cost`` bounds it from below. Three to seven atoms carry the step. Raises ValueError for an
-    unknown direction, and for the direction "anchor" if the own or foreign set is {0}, where p is 0.
+    unknown direction, and where heights of more than 10^8 in all would be needed: radii beyond 0.35 of the distance,
+    for small errors.
 
     >>> from constructive.nearinit.step import separated_task
     >>> step = atomic_step(separated_task(1.0, 0.1, own_error=0.05, foreign_error=0.05))
@@ -79,17 +78,23 @@ def atomic_step(task: StepTask, *, direction: Direction = "anchor", slack: float
     who = "atomic_step"
     if direction not in DIRECTIONS:
         raise ValueError(f"{who}: direction={direction!r} must be 'anchor' or 'constant'")
-    part = float(slack)
-    for _ in range(8):
-        nodes, weights = _least_norm(task, direction, 1.0 - part)
-        slopes, heights = nodes, (weights * nodes if direction == "anchor" else weights)
-        certified = certify_atoms(task, direction, slopes, heights)
+    part = as_number(slack, who, "slack", above=0.0, below=0.5)
+    for _ in range(6):
+        found = _least_norm(task, direction, 1.0 - part)
+        if found is None:
+            break
+        nodes, weights = found
+        heights = weights * nodes if direction == "anchor" else weights
+        certified = certify_atoms(task, direction, nodes, heights)
         if certified[0] <= task.own_error and certified[1] <= task.foreign_error:
-            least = _dual_bound(task, direction, nodes, weights)
-            return AtomicStep(task, direction, slopes, heights, certified, least)
-        part *= 2.0
-    raise ValueError(f"{who}: no certified step for own={task.own!r}, foreign={task.foreign!r}, errors "
-                     f"{task.own_error!r} and {task.foreign_error!r}; allow larger errors or a wider gap")
+            return AtomicStep(task, direction, nodes, heights, certified, _dual_bound(task, direction, nodes, weights))
+        part = min(0.5, 2.0 * part)
+    raise ValueError(f"{who}: own={task.own!r}, foreign={task.foreign!r} and errors {task.own_error!r}, "
+                     f"{task.foreign_error!r} need larger heights than double precision bears; pass smaller caps or "
+                     "larger errors, or use chebyshev_step")
+
+
+_LARGEST_TOTAL = 2.0**27  # heights of this size in all lose 2^-25 of their sum to rounding
 
 
 def _basis(u: Array, direction: Direction) -> Array:
@@ -104,21 +109,24 @@ def _goal(task: StepTask, nodes: Array) -> tuple[Array, Array]:
 # -- the least norm on a grid ---------------------------------------------------------------------------------------
 
 
-def _least_norm(task: StepTask, direction: Direction, part: float) -> tuple[Array, Array]:
+def _least_norm(task: StepTask, direction: Direction, part: float) -> tuple[Array, Array] | None:
     """Return nodes and weights a of the least-norm p(t) = sum a_j B(t_j t) within ``part`` of the tolerances.
 
     The grid is refined round the nodes that carry the solution until they stand still, then neighbors are merged and
-    the weights solve the equalities at the nodes.
+    the weights solve the equalities at the nodes. None where weights outgrow what doubles can hold.
     """
     coarse = _grid(task, 90)
     grid, found = coarse, coarse[:0]
     for round_ in range(7):
         weights = _on_grid(task, direction, grid, part)
         found = grid[weights != 0.0]
+        if found.size == 0 or np.abs(weights).sum() > _LARGEST_TOTAL:
+            return None
         if round_ == 6:
             break
         grid = _refined(task, coarse, found, 0.5 * 0.12**round_)
-    return _polished(task, direction, found, weights[weights != 0.0], part)
+    nodes, polished = _polished(task, direction, found, weights[weights != 0.0], part)
+    return (nodes, polished) if np.abs(polished).sum() <= _LARGEST_TOTAL else None
 
 
 def _grid(task: StepTask, count: int) -> Array:
@@ -202,7 +210,7 @@ def _polished(task: StepTask, direction: Direction, nodes: Array, weights: Array
     merged = np.where(near, np.clip(merged, task.own, 1.0), np.clip(merged, task.least, task.foreign))
     goal, tolerance = _goal(task, merged)
     gram = _basis(np.outer(merged, merged), direction)
-    return merged, np.linalg.solve(gram, goal - part * tolerance * signs)
+    return merged, np.linalg.lstsq(gram, goal - part * tolerance * signs, rcond=1e-16)[0]  # never singular
 
 
 def _dual_bound(task: StepTask, direction: Direction, nodes: Array, weights: Array) -> float:
@@ -219,88 +227,3 @@ def _dual_bound(task: StepTask, direction: Direction, nodes: Array, weights: Arr
     rounding = error + 1e-8 * (np.outer(nodes, nodes) > 1.0 - 2.0**-40)  # kappa has a vertical tangent at 1
     under = float(weights @ gram @ weights) + float(size @ rounding @ size)
     return max(0.0, top) / math.sqrt(under) * (1.0 - 2.0**-50)
-
-
-# -- the certificate ------------------------------------------------------------------------------------------------
-
-
-def certify_atoms(task: StepTask, direction: Direction, slopes: Array, heights: Array) -> tuple[float, float]:
-    """Return proved bounds of |p - 1| on [own, 1] and of |p| on [least, foreign] for p of these atoms.
-
-    p is a combination of B(slopes_j t) with B(u) = kappa(u), or u kappa(u) with weights heights_j / slopes_j for the
-    direction "anchor"; both B are increasing and convex on [-1, 1]. On a cell, a chord bounds each term from above and
-    the tangent at the middle from below; the difference of such lines is largest at an end. Cells are halved until
-    the bound is within 2e-4 of the largest value met, or closer where the tolerance is. B and its slope are enclosed
-    by evaluation at arguments moved by 2^-50, widened by 2^-46: more than rounding does, if arcsine and root are right
-    within 4 units in the last place. The bounds hold for p and for its computed values.
-    """
-    weights = heights / slopes if direction == "anchor" else heights
-    atoms = _Atoms(np.asarray(slopes, dtype=np.float64), np.asarray(weights, dtype=np.float64), direction)
-    own = _largest(atoms, task.own, 1.0, 1.0, task.own_error)
-    return own, _largest(atoms, task.least, task.foreign, 0.0, task.foreign_error)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Atoms:
-    slopes: Array
-    weights: Array
-    direction: Direction
-
-    def moved(self, t: Array, by: float) -> tuple[Array, Array]:
-        """Return B and B' at the arguments slopes_j t + by, clipped to [-1, 1]; shape (..., atoms)."""
-        u = np.clip(t[..., None] * self.slopes + by, -1.0, 1.0)
-        v = 0.5 * (1.0 + u)
-        value = agreement(u)
-        with np.errstate(divide="ignore"):
-            slope = 1.0 / (4.0 * math.pi * np.sqrt((1.0 - v) * (1.0 + v)))
-        return (u * value, value + u * slope) if self.direction == "anchor" else (value, slope)
-
-    def values(self, t: Array) -> Array:
-        return np.asarray(self.moved(t, 0.0)[0] @ self.weights)
-
-    def enclosure(self, left: Array, right: Array) -> tuple[Array, Array]:
-        """Return lower and upper bounds of p on the cells [left, right]."""
-        middle = 0.5 * (left + right)
-        base, flat = self.moved(middle, -_MOVE)
-        _, steep = self.moved(middle, _MOVE)
-        vertical = np.isinf(steep)  # within rounding of argument 1: the smaller end instead of a tangent
-        base = np.where(vertical, np.minimum(self.moved(left, -_MOVE)[0], self.moved(right, -_MOVE)[0]), base)
-        flat, steep = np.where(vertical, 0.0, flat), np.where(vertical, 0.0, steep)
-        lower, upper = np.full(left.shape, np.inf), np.full(left.shape, -np.inf)
-        up, down = np.maximum(self.weights, 0.0), np.maximum(-self.weights, 0.0)
-        for end in (left, right):
-            chord = self.moved(end, _MOVE)[0] + _WIDER
-            away = (end - middle)[:, None] * self.slopes
-            rise = np.where(away > 0.0, flat * (1.0 - _WIDER), steep * (1.0 + _WIDER))
-            tangent = base - _WIDER + rise * away
-            upper = np.maximum(upper, chord @ up - tangent @ down)
-            lower = np.minimum(lower, tangent @ up - chord @ down)
-        slack = _WIDER * float(np.abs(self.weights).sum())
-        # Within 2^-50 of argument 1, where kappa has a vertical tangent, computed values may be as large as kappa(1).
-        most = np.maximum(np.outer(self.slopes, left), np.outer(self.slopes, right))
-        edge = np.abs(self.weights) @ (most > 1.0 - 2.0**-40) * 1e-8
-        return lower - slack - edge, upper + slack + edge
-
-
-_MOVE, _WIDER = 2.0**-50, 2.0**-46
-
-
-def _largest(atoms: _Atoms, lower: float, upper: float, goal: float, wanted: float) -> float:
-    edges = np.clip(np.cos(np.linspace(math.acos(upper), math.acos(lower), 65))[::-1], lower, upper)
-    edges[[0, -1]] = lower, upper
-    left, right = edges[:-1], edges[1:]
-    met, proved = 0.0, 0.0
-    for level in range(45):
-        met = max(met, float(np.abs(atoms.values(np.concatenate([left, right])) - goal).max()))
-        below, above = atoms.enclosure(left, right)
-        bound = np.nan_to_num(np.maximum(above - goal, goal - below), nan=math.inf)
-        middle = 0.5 * (left + right)
-        near = met * (1.0 + 2e-4)
-        limit = wanted if met <= wanted < near else near
-        open_ = (bound > limit) & (left < middle) & (middle < right) & (level < 44)
-        proved = max(proved, float(bound[~open_].max(initial=0.0)))
-        if not open_.any():
-            break
-        left, middle, right = left[open_], middle[open_], right[open_]
-        left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
-    return proved * (1.0 + 2.0**-50)

@@ -13,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
 from constructive._checks import as_count
-from constructive.nearinit.atoms import DIRECTIONS, Direction
 from constructive.nearinit.dolph import stated_degree
 from constructive.nearinit.nodes import between_nodes, chebyshev_nodes, largest_distance
 from constructive.nearinit.series import feature_norms
-from constructive.nearinit.step import StepTask
+from constructive.nearinit.step import DIRECTIONS, Direction, StepTask
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

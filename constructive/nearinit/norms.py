@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number
 from constructive.evidence import Bracket
-from constructive.nearinit.atoms import Direction, atomic_step
+from constructive.nearinit.atoms import atomic_step
 from constructive.nearinit.bernstein import best_threshold, edge_errors, vote, vote_coefficients
 from constructive.nearinit.series import agreement, feature_norms
-from constructive.nearinit.step import StepTask
+from constructive.nearinit.step import Direction, StepTask
 
 Array = NDArray[np.float64]
 

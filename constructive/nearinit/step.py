@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,10 @@ from constructive._checks import as_count, as_number
 from constructive.nearinit.geometry import Caps
 
 Array = NDArray[np.float64]
+Direction = Literal["anchor", "constant"]
+"""Whether weights point along the data, p(t) = t q(t), or all along one constant coordinate."""
+
+DIRECTIONS: tuple[Direction, ...] = ("anchor", "constant")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from constructive.evidence import Bracket, Source
-from constructive.nearinit.atoms import AtomicStep, atomic_step, certify_atoms
+from constructive.nearinit.atoms import AtomicStep, atomic_step
+from constructive.nearinit.atoms_bound import certify_atoms
 from constructive.nearinit.norms import RationalStep, least_norm, rational_step, step_bound, weight_bound
 from constructive.nearinit.step import StepTask, measured_errors, separated_task
 from constructive.theorems.record import Claim, Instance, Theorem

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructive.nearinit import caps, separated_sphere
-from constructive.nearinit.atoms import DIRECTIONS, _Atoms, atomic_step, certify_atoms
+from constructive.nearinit.atoms import atomic_step
+from constructive.nearinit.atoms_bound import Atoms, certify_atoms
 from constructive.nearinit.minimal import minimal_step
 from constructive.nearinit.series import agreement, feature_norms
-from constructive.nearinit.step import StepTask, measured_errors, separated_task, step_task
+from constructive.nearinit.step import DIRECTIONS, StepTask, measured_errors, separated_task, step_task
 
 BOTH = pytest.mark.parametrize("direction", DIRECTIONS)
 CONSTANT_COSTS = ((0.0, 1.4, "3.33"), (0.0, 1.0, "4.342"), (0.0, 0.7, "5.417"), (0.0, 0.5, "6.531"),
@@ -112,12 +113,12 @@ def test_polynomials_that_solve_the_task_cost_more_than_the_dual_bound(distance,
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), direction=st.sampled_from(DIRECTIONS), left=st.floats(-1, 1),
-       width=st.sampled_from([0.0, 1e-15, 1e-9, 1e-3, 0.1]))
+       width=st.sampled_from([0.0, 1e-15, 1e-9, 1e-6, 1e-3, 0.1]))
 def test_cells_enclose_values_in_fifty_digits(seed, direction, left, width):
     rng = np.random.default_rng(seed)
     slopes, weights = np.append(rng.uniform(-1, 1, 2), (1.0, -1.0)), rng.normal(size=4) * 10.0 ** rng.integers(-3, 6)
     right = min(1.0, left + width)
-    lower, upper = _Atoms(slopes, weights, direction).enclosure(np.array([left]), np.array([right]))
+    lower, upper = Atoms(slopes, weights, direction).enclosure(np.array([left]), np.array([right]))
     with mpmath.workdps(50):
         for t in (mpmath.mpf(left), mpmath.mpf(right), (mpmath.mpf(left) + mpmath.mpf(right)) / 2):
             value = mpmath.mpf(0)
@@ -157,6 +158,23 @@ def test_caps_of_data_need_few_atoms():
     assert step.certified[0] <= 0.05
     assert step.certified[1] <= 0.05 / 8
     assert step.slopes.size <= 7
+
+
+@BOTH
+@pytest.mark.parametrize(("distance", "ratio", "own", "foreign"),
+                         [(0.5, 0.35, 0.05, 0.0025), (1.16, 0.27, 0.01, 0.0002), (0.13, 0.3, 0.2, 0.0004)])
+def test_hard_tasks_with_heights_in_the_millions_are_still_proved(distance, ratio, own, foreign, direction):
+    step = atomic_step(separated_task(distance, ratio * distance, own_error=own, foreign_error=foreign),
+                       direction=direction)
+    assert step.total > 1e6
+    for seen, proved, allowed in zip(measured_errors(step), step.certified, (own, foreign), strict=True):
+        assert seen <= proved <= allowed
+
+
+@BOTH
+def test_tasks_beyond_double_precision_are_refused_with_a_remedy(direction):
+    with pytest.raises(ValueError, match="pass smaller caps or larger errors, or use chebyshev_step"):
+        atomic_step(table_task(0.45, 0.5), direction=direction)
 
 
 def test_one_cap_alone_is_a_legal_task():

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructive.nearinit import minimal
-from constructive.nearinit.atoms import DIRECTIONS, atomic_step
+from constructive.nearinit.atoms import atomic_step
 from constructive.nearinit.minimal import minimal_step, thinned_powers
 from constructive.nearinit.series import feature_norms
-from constructive.nearinit.step import StepTask, measured_errors, separated_task
+from constructive.nearinit.step import DIRECTIONS, StepTask, measured_errors, separated_task
 
 
 def table_task(distance: float, radius: float) -> StepTask:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructive.nearinit.atoms import DIRECTIONS, atomic_step
+from constructive.nearinit.atoms import atomic_step
 from constructive.nearinit.bernstein import vote_coefficients
 from constructive.nearinit.norms import least_norm, rational_step, series_norm, step_bound, weight_bound
 from constructive.nearinit.series import agreement, feature_norms
-from constructive.nearinit.step import StepTask, measured_errors, separated_task
+from constructive.nearinit.step import DIRECTIONS, StepTask, measured_errors, separated_task
 
 SMALL = tuple(2.0**-k for k in range(3, 7))
 """Distances on which the exponent is fitted."""

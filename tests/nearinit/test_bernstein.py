@@ -124,7 +124,17 @@ def test_golden_values():
     assert chernoff_errors(3, 2, *z) == pytest.approx((0.0183397564, 0.000318018630), rel=1e-8)
     other = bernstein_step(table_task(1.0, 0.25), power=18)
     assert (other.count, other.threshold) == (8, 4)
+    z = [((1 + edge) / 2) ** 18 for edge in (other.task.own, other.task.foreign)]
+    assert z == pytest.approx([0.753165396, 0.065356514], rel=1e-7)
     assert other.certified == pytest.approx((0.025864936, 0.00103109138), rel=2e-8)
+
+
+@given(distance=st.floats(0.01, 1.99), ratio=st.floats(0.01, 0.49))
+def test_the_best_real_power_leaves_a_gap_that_depends_on_radius_over_distance_alone(distance, ratio):
+    task = table_task(distance, ratio * distance)
+    high, low = -math.log((1 + task.own) / 2), -math.log((1 + task.foreign) / 2)
+    power, k = math.log(low / high) / (low - high), (1 / ratio - 1) ** 2
+    assert math.exp(-high * power) - math.exp(-low * power) >= k ** (-1 / (k - 1)) * (1 - 1 / k) - 1e-9
 
 
 def test_powers_separate_the_edges_most_and_stay_bounded_for_points():

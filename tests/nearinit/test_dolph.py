@@ -98,6 +98,19 @@ def test_the_mass_is_the_window_integrated(width, degree):
     assert math.exp(log_mass(width, degree)) == pytest.approx(2 * math.pi * window.mean(), rel=1e-9)
 
 
+@settings(max_examples=30)
+@given(task=tasks(), degree=st.integers(1, 60))
+def test_the_step_is_flat_on_both_sets_as_the_theorem_says(task, degree):
+    # |d p(cos th) / d th| <= 2 / M there: the derivative is a difference of two values of the window.
+    step = chebyshev_step(task, degree)
+    steepest = 2.0 * math.exp(-log_mass(task.window / 2, degree))
+    j = np.arange(degree + 1)
+    for lower, upper in ((0.0, task.own_angle), (task.foreign_angle, math.pi)):
+        angles = np.linspace(lower, upper, 200)
+        slopes = -np.sin(np.outer(angles, j)) @ (j * step.coefficients)
+        assert np.abs(slopes).max() <= steepest + 2.0**-46 * degree**2
+
+
 def test_the_mass_grows_with_the_degree():
     masses = [log_mass(0.3, degree) for degree in range(1, 60)]
     assert np.all(np.diff(masses) > 0)

@@ -112,7 +112,7 @@ def plant(found: Caps, instance: Instance, rng: np.random.Generator) -> Caps:
 
 THEOREM = Theorem(
     name="cap-geometry",
-    source=Source("2002.06668", "robust sets are separated in inner product", "sharper", "secondary"),
+    source=Source("2002.06668", "robust sets are separated in inner product", "ours", "secondary"),
     statement="On the cap of chordal radius r round a unit point x_i, <x_i, x> >= 1 - r^2 / 2, and <x_j, x> is between "
               "the cosines of the largest and the smallest angle of two centers, widened by the caps' own angle: ends "
               "that are attained. The two sets are delta (delta - 2r) / 2 apart, in angle at least delta - 2r.",

@@ -86,7 +86,7 @@ def bent(step: ChebyshevStep, instance: Instance, rng: np.random.Generator) -> C
 
 CLOSED_FORM = Theorem(
     name="chebyshev-step",
-    source=Source("2002.06668", _PAPER, "sharper", "secondary", ("Dolph, Proc. IRE 34 (1946)",)),
+    source=Source("2002.06668", _PAPER, "ours", "secondary", ("Dolph, Proc. IRE 34 (1946)",)),
     statement="With 2a the angle between the sets, the window T_2D(cos(t / 2) / cos(a / 2)) over its mass M, "
               "integrated over arcs that end half-way, is a polynomial within (2 pi - 2 middle) / M of 1 on the own "
               "and 2 middle / M of 0 on the foreign inner products; M grows like e^(D a), so that a degree of order "
@@ -162,7 +162,7 @@ def misled(step: BernsteinStep, instance: Instance, rng: np.random.Generator) ->
 
 MAJORITY = Theorem(
     name="bernstein-step",
-    source=Source("2002.06668", _PAPER, "sharper", "secondary"),
+    source=Source("2002.06668", _PAPER, "ours", "secondary"),
     statement="P(Bin(N, z) >= j) with z(t) = ((1 + t) / 2)^K rises with t, so that its largest errors are its values "
               "at two edges; N = 2 log(1 / error) / gap^2 coins suffice, and the coefficients in z are integers whose "
               "sizes add up to at most 3^N.",

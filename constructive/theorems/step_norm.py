@@ -100,7 +100,7 @@ def plant(costs: Costs, instance: Instance, rng: np.random.Generator) -> Costs:
 
 THEOREM = Theorem(
     name="step-norm",
-    source=Source("2002.06668", "the norm of weights that realize a step", "sharper", "secondary"),
+    source=Source("2002.06668", "the norm of weights that realize a step", "ours", "secondary"),
     statement="The least norm of weights whose mean of random gates is a step on caps at distance delta is of order "
               "delta^(-1/2) at fixed radius / delta: reached by a vote on z = 1 / (1 + c (1 - t)), and necessary, "
               "since at two points delta apart most gates agree.",

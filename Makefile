@@ -53,11 +53,14 @@ venv: $(VENV)/.extra-test $(VENV)/.extra-lint
 demo: $(VENV)/.core
 	@$(BIN)/python -m constructive demo --out $(OUT)
 
+# In several processes: much of a test is Python, which threads do not share. Four, for each compiles its kernels.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
 test: $(VENV)/.extra-test
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: $(VENV)/.extra-test
-	@$(BIN)/python -m pytest -m "slow or not slow"
+	@$(PYTEST) -m "slow or not slow"
 
 lint: $(VENV)/.extra-test $(VENV)/.extra-lint
 	@$(BIN)/ruff check .

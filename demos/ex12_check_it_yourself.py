@@ -65,7 +65,8 @@ def main(out=None, seed=SEED):
         tables=(outcomes(flipped, resealed), questions(asked)),
         notes=(f"{len(X)} data, {len(data):,} bytes, {len(data) / len(X):.0f} for each datum; the checker's own words: "
                + shown.stdout.strip().splitlines()[0],
-               "a changed file that is confirmed is not an error: most changes of a weight leave the claim true"),
+               "a file sealed again is invalid where its form broke (a column out of order, a number not finite); "
+               "one that is confirmed is no error: most changes of a weight leave the claim true"),
         seed=seed,
     )
     if out is not None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import multiprocessing
-import queue
+import math
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from constructive.cli import main
-from constructive.instances import Instance, suite, write_instances
+from constructive.calculus import affine
+from constructive.certificates.branching import SAFE, decide
+from constructive.certificates.goals import Goal
+from constructive.instances import Instance, suite
 from constructive.instances.corners import Corners, distance_from_outside, radius_from_outside
+from constructive.instances.families import published
 from constructive.instances.instance import evaluation_error, instance
 from constructive.instances.mixing import balanced, shears, shuffled
-from constructive.interop import as_network
+from constructive.instances.published import Published, first_violation
 from constructive.interop.vnnlib import Comparison
 from constructive.network import Network
 
@@ -73,18 +73,60 @@ def test_no_point_of_an_unsat_ball_leads_by_less_than_its_margin(drawn: list[Ins
 
 
 def test_the_robust_radius_separates_the_answers(drawn: list[Instance]) -> None:
-    known = [one for one in drawn if one.robust_radius is not None]
-    assert len(known) > 150
-    for one in known:
+    for one in drawn:
         assert (one.answer == "sat") == (one.radius >= one.robust_radius)
 
 
-def test_at_the_robust_radius_some_corner_scores_exactly_zero() -> None:
-    for one in suite(np.random.default_rng(1), 4):
-        if one.robust_radius is not None and one.family not in ("outsides", "plateaus"):
-            center = [Fraction(float(c)) for c in one.center]
-            ends = [(c - one.robust_radius, c + one.robust_radius) for c in center]
-            assert min(lead(one, corner) for corner in itertools.product(*ends)) == 0
+def balls(chosen: list[Instance]) -> dict[tuple[str, bytes], list[Instance]]:
+    """Return the instances round each center of each network."""
+    found: dict[tuple[str, bytes], list[Instance]] = {}
+    for one in chosen:
+        found.setdefault((one.model, one.center.tobytes()), []).append(one)
+    return found
+
+
+def test_the_ball_of_the_robust_radius_holds_a_lead_of_exactly_zero(drawn: list[Instance]) -> None:
+    """At a corner, or at a shipped witness moved into that ball: coordinates beyond it are put on its faces."""
+    families = set()
+    for group in balls(drawn).values():
+        one = group[0]
+        center = [Fraction(float(c)) for c in one.center]
+        ends = [(c - one.robust_radius, c + one.robust_radius) for c in center]
+        points = list(itertools.product(*ends)) if one.network.inputs <= 5 else []
+        for other in group:
+            if other.witness is not None:
+                points.append(tuple(min(max(Fraction(v), low), high)
+                                    for v, (low, high) in zip(other.witness.tolist(), ends, strict=True)))
+        if one.network.inputs <= 5 or one.family not in ("plateaus", "outsides"):
+            assert min(lead(one, point) for point in points) == 0
+            families.add(one.family)
+    assert families == {one.family for one in drawn}
+
+
+def proved(one: Instance, radius: float, budget: int) -> bool:
+    """Return whether branch and bound, which knows no formula, proves the ball of that radius."""
+    single = one.network.outputs == 1
+    goal = Goal("sign" if single else "score", np.array([float(one.label)]))
+    decision = decide(one.network.astype(np.float64), one.center[None], radius, math.inf, goal, budget=budget)
+    return bool(decision.verdict[0] == SAFE)
+
+
+def test_branch_and_bound_proves_every_ball_just_below_the_robust_radius(drawn: list[Instance]) -> None:
+    found = [group[0] for group in balls(drawn).values()
+             if group[0].network.inputs == 2 or group[0].family == "classes"]
+    assert {one.family for one in drawn} - {one.family for one in found} == {"mixtures-sheared"}  # from 4 inputs on
+    for one in found:
+        assert proved(one, float(one.robust_radius) * (1 - 2.0**-20), 20_000), one.model
+        assert not proved(one, float(one.robust_radius) * (1 + 2.0**-20), 200)  # the control
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_branch_and_bound_proves_published_balls_in_three_dimensions(seed: int) -> None:
+    groups = balls(list(published(3, 8, np.random.default_rng(seed))))
+    assert {group[0].label for group in groups.values()} == {"+1", "-1"}
+    for group in groups.values():
+        assert proved(group[0], float(group[0].robust_radius) * (1 - 2.0**-20), 40_000)
 
 
 def test_half_of_the_unsat_instances_defeat_intervals_and_backward_bounds(drawn: list[Instance]) -> None:
@@ -172,160 +214,40 @@ def test_the_radius_from_outside_is_where_the_distance_reaches_half_a_ramp() -> 
         assert radius == 0 or distance_from_outside(offset, 0.25, radius * Fraction(999, 1000)) > Fraction(1, 4)
 
 
-def test_a_false_witness_and_a_missing_margin_are_refused() -> None:
+def test_false_claims_about_an_instance_are_refused() -> None:
     f = Network.build([([[1.0]], None)], np.float32)
     wrong = ((Comparison(0, "<=", 0.0),),)
+    zero, one, two = np.array([0.0]), Fraction(1), Fraction(2)
     with pytest.raises(ValueError, match="the witness of f leads by 1/4, not by -1/4"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(1, 4), theorem="",
+        instance("f", "f", f, zero, one, "+1", wrong, margin=Fraction(1, 4), robust_radius=one, theorem="",
                  witness=np.array([0.25]))
     with pytest.raises(ValueError, match="has no witness and margin=0"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1), "+1", wrong, margin=Fraction(0), theorem="")
+        instance("f", "f", f, zero, one, "+1", wrong, margin=Fraction(0), robust_radius=two, theorem="")
     with pytest.raises(ValueError, match=r"needs 1/3, which is no float32 number|needs -1/3"):
-        instance("f", "f", f, np.array([0.0]), Fraction(1, 3), "+1", wrong, margin=Fraction(1), theorem="")
+        instance("f", "f", f, zero, Fraction(1, 3), "+1", wrong, margin=one, robust_radius=two, theorem="")
+    with pytest.raises(ValueError, match="asks about radius 1; robust_radius=1 contradicts the answer"):
+        instance("f", "f", f, zero, one, "+1", wrong, margin=one, robust_radius=one, theorem="")
 
 
-# -- files ------------------------------------------------------------------------------------------------------
+def test_a_violation_on_a_line_is_the_first_one() -> None:
+    """|x| - 1/2 from -1 on: 1/2 is met at a quarter of the way to 1, and never on [-1, -3/4]."""
+    f = Network.build([([[1.0], [-1.0]], None), ([[1.0, 1.0]], [-0.5])])
+    ends = [(Fraction(v),) for v in (-1, 1)]
+    assert first_violation(f, ends[0], ends[1], 1) == Fraction(1, 4)
+    assert first_violation(f, ends[0], (Fraction(-3, 4),), 1) is None
+    assert first_violation(f, ends[0], ends[1], -1) == 0
+    with pytest.raises(ValueError, match="is rounded at s="):
+        first_violation(f, (Fraction(1, 3),), ends[1], -1)
 
 
-def table(path: Path) -> list[list[str]]:
-    with open(path, newline="") as file:
-        return list(csv.reader(file))
-
-
-def test_the_files_say_what_the_instances_say(tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    written = write_instances(tmp_path, seed=3, largest=4, timeout=30)
-    for home, chosen in ((tmp_path, written.main), (tmp_path / "edge", written.edge)):
-        names, *rows = table(home / "truth.csv")
-        listed = table(home / "instances.csv")
-        assert len(rows) == len(listed) == len(chosen) > 10
-        for entry, row, one in zip(listed, rows, chosen, strict=True):
-            truth = dict(zip(names, row, strict=True))
-            assert entry == [truth["onnx"], truth["vnnlib"], "30"]
-            assert (truth["answer"], Fraction(truth["margin"])) == (one.answer, one.margin)
-            assert (one.margin >= Fraction(1, 1000)) == (home == tmp_path)
-            f = as_network(home / truth["onnx"])
-            lower, upper = read_box(home / truth["vnnlib"])
-            assert f.dtype == np.float32
-            assert (lower, upper) == (one.asked.lower.tolist(), one.asked.upper.tolist())
-            if truth["answer"] == "sat":
-                x = [float(v) for v in truth["witness"].split()]
-                assert one.asked.violated(x, f.exact(x))
-
-
-def read_box(path: Path) -> tuple[list[float], list[float]]:
-    words = [line.strip("()").replace("(", "").split() for line in path.read_text().splitlines() if " X_" in line]
-    bounds = [words[k] for k in range(len(words)) if words[k][0] == "assert"]
-    return [float(w[3]) for w in bounds if w[1] == ">="], [float(w[3]) for w in bounds if w[1] == "<="]
-
-
-def test_the_standard_reader_takes_every_property(tmp_path: Path) -> None:
-    vnnlib = pytest.importorskip("vnnlib")
-    from vnnlib.compat import transform
-    written = write_instances(tmp_path, largest=4)
-    for name, one in zip([row[0] for row in table(tmp_path / "truth.csv")[1:]], written.main, strict=True):
-        [case] = transform(vnnlib.parse_query_file(str(tmp_path / "vnnlib2" / f"{name}.vnnlib")))
-        assert case.input_box == list(zip(one.asked.lower.tolist(), one.asked.upper.tolist(), strict=True))
-        assert len(case.output_constraints) == len(one.asked.wrong)
-
-
-def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        write_instances(tmp_path / name, seed=seed, largest=2)
-    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
-    assert len(files) > 50
-    assert all((tmp_path / "a" / one).read_bytes() == (tmp_path / "b" / one).read_bytes() for one in files)
-    assert (tmp_path / "a" / "truth.csv").read_bytes() != (tmp_path / "c" / "truth.csv").read_bytes()
-
-
-def test_networks_beyond_the_limit_are_left_out_and_counted(tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    everything = write_instances(tmp_path / "a", largest=2)
-    some = write_instances(tmp_path / "b", largest=2, limit=200)
-    assert some.left_out == len(everything.main) + len(everything.edge) - len(some.main) - len(some.edge) > 0
-    assert max(one.network.size.parameters for one in some.main) <= 200
-    assert "left out for their size" in str(some)
-
-
-def test_the_command_writes_a_suite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("onnx")
-    assert main(["instances", str(tmp_path / "suite"), "--largest", "2", "--seed", "1"]) == 0
-    assert "instances, " in capsys.readouterr().out
-    assert (tmp_path / "suite" / "instances.csv").exists()
-    assert main(["instances", str(tmp_path / "suite"), "--largest", "1"]) == 64
-
-
-# -- another verifier -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_marabou_agrees_wherever_it_decides(tmp_path: Path) -> None:
-    """50 instances with margins of at least 1/1000, 25 of each answer: the true answer or a timeout."""
-    pytest.importorskip("maraboupy")
-    written = write_instances(tmp_path, largest=6)
-    paths = [tmp_path / row[1] for row in table(tmp_path / "truth.csv")[1:]]
-    order = sorted(range(len(paths)), key=lambda k: written.main[k].network.size.units)
-    chosen = [k for answer in ("sat", "unsat") for k in [k for k in order if written.main[k].answer == answer][:25]]
-    assert len(chosen) == 50
-    decided = {"sat": 0, "unsat": 0}
-    for k in chosen:
-        one = written.main[k]
-        found = [answer_of_marabou(paths[k], one, part)[0] for part in one.asked.wrong]
-        answer = "sat" if "sat" in found else "timeout" if "timeout" in found else "unsat"
-        assert answer in (one.answer, "timeout"), f"{paths[k].stem}: {found}"
-        decided[one.answer] += answer != "timeout"
-    assert decided["sat"] >= 20
-    assert decided["unsat"] >= 10
-
-
-@pytest.mark.slow
-def test_marabous_counterexamples_at_the_edge_to_what_is_true_do_not_survive_exact_evaluation(tmp_path: Path) -> None:
-    """At small margins Marabou's tolerances let it claim counterexamples where none is; each is looked at exactly."""
-    pytest.importorskip("maraboupy")
-    written = write_instances(tmp_path, largest=6)
-    paths = [tmp_path / "edge" / row[1] for row in table(tmp_path / "edge" / "truth.csv")[1:]]
-    order = sorted(range(len(paths)), key=lambda k: written.edge[k].network.size.units)
-    for answer in ("unsat", "sat"):
-        for k in [k for k in order if written.edge[k].answer == answer][:12]:
-            one = written.edge[k]
-            claimed, x = answer_of_marabou(paths[k], one, one.asked.wrong[0])
-            if one.answer == "sat":
-                assert claimed in ("sat", "timeout")
-            elif claimed == "sat":
-                assert not one.asked.violated(x, one.network.exact(x))
-
-
-def answer_of_marabou(path: Path, one: Instance, part: tuple[Comparison, ...]) -> tuple[str, list[float]]:
-    """Return "sat" with a point, "unsat" or "timeout", from a process of its own: Marabou does not keep its time."""
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    asked = [(entry.output, entry.sign, entry.other) for entry in part]
-    arguments = (answers, str(path), one.asked.lower.tolist(), one.asked.upper.tolist(), asked)
-    process = context.Process(target=ask_marabou, args=arguments)
-    process.start()
-    try:
-        answer, x = answers.get(timeout=15)
-    except queue.Empty:
-        answer, x = "timeout", []
-    process.kill()
-    process.join()
-    return {"TIMEOUT": "timeout"}.get(answer, answer), x
-
-
-def ask_marabou(answers: Any, path: str, lower: list[float], upper: list[float], asked: list[Any]) -> None:
-    from maraboupy import Marabou
-    network = Marabou.read_onnx(path)
-    inputs, outputs = network.inputVars[0].reshape(-1), network.outputVars[0].reshape(-1)
-    for variable, low, high in zip(inputs, lower, upper, strict=True):
-        network.setLowerBound(variable, low)
-        network.setUpperBound(variable, high)
-    for output, sign, other in asked:
-        factor = 1.0 if sign == "<=" else -1.0
-        if isinstance(other, int):
-            network.addInequality([outputs[output], outputs[other]], [factor, -factor], 0.0)
-        else:
-            network.addInequality([outputs[output]], [factor], factor * other)
-    options = Marabou.createOptions(verbosity=0, timeoutInSeconds=8)
-    answer, values, _ = network.solve(verbose=False, options=options)
-    answers.put((str(answer), [values[variable] for variable in inputs] if answer == "sat" else []))
+def test_teachers_and_data_beyond_the_theorem_of_published_gates_are_refused() -> None:
+    f = Network.build([([[1.0, 1.0]], None)])
+    X, y = np.array([[0.0, 0.25], [1.0, 0.5]]), np.array([-1, 1])
+    fine = affine([[0.0625, 0.0625]], [0.25])
+    Published.of(f, fine, X, y, 0, 2.0**-5, 2.0**-5)
+    for teacher in (affine([[0.0625, -0.0625]], [0.25]), affine([[0.0625, 0.0625]]), affine([[0.25, 0.25]], [0.75])):
+        with pytest.raises(ValueError, match="teacher must be affine, rising"):
+            Published.of(f, teacher, X, y, 0, 2.0**-5, 2.0**-5)
+    for data, radius in ((X + 0.125, 2.0**-5), (X, 2.0**-4)):
+        with pytest.raises(ValueError, match="X must lie on the grid 1/4"):
+            Published.of(f, fine, data, y, 0, radius, 2.0**-5)

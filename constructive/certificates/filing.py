@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 _LARGEST = 1 << 20
 """Bytes that a header may have."""
+_DEEPEST = 256
+"""Layers that a file may hold."""
 _LEAF = 4
 """Bumps that are no longer ranked among themselves."""
 
@@ -43,8 +45,9 @@ def file_bytes(subject: Subject, *, kind: str, radius: float, norm: float, about
                witness: tuple[int, Array, Array] | None = None) -> bytes:
     """Return the file of the claim that the network is right on all balls; see docs/certificates.md for the layout.
 
-    ``about`` is for people: JSON of strings, lists and dictionaries, read by no checker. ValueError if it does not fit
-    into a header of 1 MiB, or if the network is too large for 32-bit indices.
+    ``kind`` is the network's format or "real", ``norm`` 1, 2 or infinity, ``witness`` (datum, point, output) or None.
+    ``about`` is for people: a dictionary of what JSON can hold, read by no checker. ValueError if it does not fit into
+    a header of 1 MiB, or if the network has more than 256 layers or is too large for 32-bit indices.
 
     >>> from constructive.certificates.checker import check
     >>> f = Network.build([([[1.0]], None)])
@@ -53,6 +56,8 @@ def file_bytes(subject: Subject, *, kind: str, radius: float, norm: float, about
     'confirmed'
     """
     network, goal = subject.network, subject.goal
+    if network.depth > _DEEPEST:
+        raise ValueError(f"Certificate.save: the network has {network.depth} layers; files hold at most {_DEEPEST}")
     largest = max(max(la.outputs, la.inputs, la.weight.nnz) for la in network.layers)
     if largest >= 2**31 - 1:
         raise ValueError(f"Certificate.save: a layer has {largest} units or weights; files hold less than 2^31")
@@ -86,9 +91,10 @@ def _raw(array: Any, form: str) -> bytes:
 
 
 def _grouped(network: Network) -> NDArray[np.int64]:
-    """Return the second layer's rows with bumps that lie near each other in groups: what separates boxes in halves.
+    """Return the second layer's rows in an order that keeps bumps near each other together; empty without bumps.
 
-    Halves are cut along the axis in which the group's middles spread most, at their median.
+    The bumps are cut in halves again and again, by the middles of their boxes along the axis where these spread most;
+    the other rows follow. The checker builds its tree by pairing neighbors in this order.
     """
     pattern = find_bumps(network)
     if pattern is None:
@@ -106,7 +112,7 @@ def _grouped(network: Network) -> NDArray[np.int64]:
 
 
 def _halves(group: NDArray[np.int64], middle: Array) -> list[NDArray[np.int64]]:
-    """Return a group cut in two at a power of two, as the checker pairs neighbors; a small group stays."""
+    """Return a group cut in two; a small group stays. The first part has a power of two, for neighbors to pair in."""
     if group.size <= _LEAF:
         return [group]
     points = middle[group]
@@ -141,8 +147,8 @@ def subject_of(data: bytes) -> tuple[Subject, dict[str, Any], tuple[int, Array] 
         raise ValueError(f"Certificate.load: {error}") from error
     dtype = np.dtype(header["format"])
     maps = []
-    for (start, column, weight, bias, *_), (rows, columns, _) in zip(layers, header["layers"], strict=True):
-        maps.append((sparse.csr_array((weight, column, start), shape=(rows, columns)), bias))
+    for layer, (rows, columns, _) in zip(layers, header["layers"], strict=True):
+        maps.append((sparse.csr_array((layer.weight, (layer.row, layer.column)), shape=(rows, columns)), layer.bias))
     goal = Goal(header["goal"], np.array(y, dtype=np.float64))
     witness = (int(owners[0]), np.array(points[0])) if owners.size else None
     return Subject(Network.build(maps, dtype), np.array(X, dtype=np.float64), goal), header, witness

@@ -176,6 +176,7 @@ _PRECONDITIONS = {
     True: ("the network is evaluated in real arithmetic",),
     False: ("IEEE 754 arithmetic, rounding to nearest, in the network's format (no TF32 or flushed products)",
             "any order of summation, with or without fused multiply-add",
+            "weights that are 0 are left out, or no unit overflows (a dense program multiplies infinity by 0)",
             "inputs are numbers of the network's format inside the ball"),
 }
 

@@ -17,6 +17,7 @@ from constructive.calculus import affine
 from constructive.instances.corners import Corners, distance_from_outside, radius_from_outside
 from constructive.instances.instance import Instance, instance
 from constructive.instances.mixing import Mixing, balanced, shears, shuffled, unmixed
+from constructive.instances.published import Published
 from constructive.interop.vnnlib import Comparison
 from constructive.network import Network
 from constructive.students import Recipe, Student, memorize
@@ -45,6 +46,10 @@ def _down(value: Fraction) -> Fraction:
     return Fraction(math.floor(value * _GRID), _GRID)
 
 
+def _up(value: Fraction) -> Fraction:
+    return -_down(-value)
+
+
 def _signed(label: int) -> tuple[str, Wrong]:
     return ("+1", NOT_POSITIVE) if label > 0 else ("-1", NOT_NEGATIVE)
 
@@ -71,20 +76,31 @@ def plateaus(d: int, n: int, rng: np.random.Generator) -> Iterator[Instance]:
 
 
 def classes(d: int, n: int, count: int, rng: np.random.Generator) -> Iterator[Instance]:
-    """Yield the same for several classes: on a memorized box every score is exactly B or -B."""
+    """Yield the same for several classes: where a bump has the height G, its class leads by 2 B min(1, 4 G).
+
+    So it leads until the ramp ends, at r + w/d, where all scores are 0: a tie.
+    """
     X, y = _data(n, d, count, rng)
-    r = 2.0**-5
-    student = memorize(X, y, radius=r, ramp=r, precision="float32")
-    network, model = student.to_network(), f"classes-{d}-{n}-{count}"
+    r = w = 2.0**-5
+    student = memorize(X, y, radius=r, ramp=w, precision="float32")
+    network, model, most = student.to_network(), f"classes-{d}-{n}-{count}", 2 * Fraction(student.amplitude)
+    exact = Fraction(r) + Fraction(w) / d  # other bumps begin 3/16 away
     for i in (0, 1):
-        own = int(y[i])
+        own, k = int(y[i]), _nearest(X, y, i)
         wrong = tuple((Comparison(own, "<=", rival),) for rival in range(count) if rival != own)
-        lead = 2 * Fraction(student.amplitude)
-        yield instance("classes", model, network, X[i], Fraction(r), str(own), wrong, margin=lead,
+        yield instance("classes", model, network, X[i], Fraction(r), str(own), wrong, margin=most, robust_radius=exact,
                        theorem="inside a memorized box all scores are B or -B")
-        k = _nearest(X, y, i)
         yield instance("classes", model, network, X[i], Fraction(float(np.abs(X[k] - X[i]).max())), str(own), wrong,
-                       margin=lead, witness=X[k], theorem="the witness is a datum of another class")
+                       margin=most, witness=X[k], robust_radius=exact,
+                       theorem="the witness is a datum of another class")
+        rho = _down(exact * Fraction(97, 100))
+        lead = most * min(Fraction(1), 4 - 4 * d * (rho - Fraction(r)) / Fraction(w))
+        yield instance("classes", model, network, X[i], rho, str(own), wrong, margin=lead, robust_radius=exact,
+                       theorem="the lead is 2 B min(1, 4 G), least at the corners")
+        rho = _up(exact)
+        yield instance("classes", model, network, X[i], rho, str(own), wrong, margin=Fraction(0),
+                       witness=X[i] + float(rho), robust_radius=exact,
+                       theorem="the witness is a corner off all bumps: a tie")
 
 
 def _nearest(X: Array, y: NDArray[np.int64], i: int) -> int:
@@ -132,7 +148,7 @@ def _bump_instances(family: str, d: int, n: int, mixing: Mixing, shift: Array,
     parts = (Fraction(3, 4), Fraction(9, 10), Fraction(97, 100), 1 - Fraction(1, 2**12))
     more = (Fraction(1), 1 + Fraction(1, 2**12), Fraction(101, 100), Fraction(5, 4))
     # a multiple of the grid stands for two parts where the radius is small
-    for rho in dict.fromkeys(_down(exact * part) if part < 1 else -_down(-exact * part) for part in (*parts, *more)):
+    for rho in dict.fromkeys(_down(exact * part) if part < 1 else _up(exact * part) for part in (*parts, *more)):
         score = corners.least_score(rho)
         if score > 0:
             yield instance(family, model, network, center, rho, "+1", NOT_POSITIVE, margin=score, robust_radius=exact,
@@ -177,22 +193,34 @@ def outsides(d: int, n: int, rng: np.random.Generator) -> Iterator[Instance]:
 
 
 def published(d: int, n: int, rng: np.random.Generator) -> Iterator[Instance]:
-    """Yield balls in boxes of the published construction: the product gate is off by at most 2^-10 there."""
+    """Yield balls round data of the published construction, whose gate has exact pieces on the lines that matter."""
     X, y = _data(n, d, 2, rng)
     y = 2 * y - 1
-    r, w, error = 2.0**-5, 2.0**-5, 2.0**-10
-    teacher = affine(np.full((1, d), 2.0**-3 / (1 << (d - 1).bit_length()))).astype(np.float32)
-    recipe = Recipe("paper", gate="product", bump="published", epsilon=error)
+    r, w = 2.0**-5, 2.0**-5
+    slope = 2.0**-3 / (1 << (d - 1).bit_length())
+    teacher = affine(np.full((1, d), slope), [2.0**-2]).astype(np.float32)  # positive as far as balls reach
+    recipe = Recipe("paper", gate="product", bump="published", epsilon=2.0**-10)
     network = memorize(X, y, radius=r, ramp=w, teacher=teacher, recipe=recipe, precision="float32").to_network()
-    for i, rho in ((0, Fraction(r)), (1, Fraction(r) / 2)):
-        label, wrong = _signed(int(y[i]))
-        yield instance("published", f"published-{d}-{n}", network, X[i], rho, label, wrong,
-                       margin=1 - Fraction(error), tight=False,
-                       theorem="on a box the published student is within epsilon of the label")
+    model = f"published-{d}-{n}"
+    for i in (0, 1):
+        ball = Published.of(network, teacher, X, y, i, r, w)
+        (label, wrong), exact = _signed(ball.sign), ball.robust_radius()
+        yield instance("published", model, network, X[i], Fraction(r), label, wrong, margin=Fraction(1),
+                       robust_radius=exact, theorem="on a box 1 - S is 0, and so is the product with it")
         k = _nearest(X, y, i)
-        margin = abs(network.exact(X[k].tolist())[0])
-        yield instance("published", f"published-{d}-{n}", network, X[i], Fraction(float(np.abs(X[k] - X[i]).max())),
-                       label, wrong, margin=margin, witness=X[k], theorem="the witness is a datum of the other class")
+        yield instance("published", model, network, X[i], Fraction(float(np.abs(X[k] - X[i]).max())), label, wrong,
+                       margin=abs(network.exact(X[k].tolist())[0]), witness=X[k], robust_radius=exact,
+                       theorem="the witness is a datum of the other class")
+        for part in (Fraction(9, 10), Fraction(97, 100)):
+            rho = _down(exact * part)
+            margin, tight = ball.least_lead(rho)
+            yield instance("published", model, network, X[i], rho, label, wrong, margin=margin, tight=tight,
+                           robust_radius=exact, theorem="the score is least at a corner, or nearest to a box")
+        rho = _up(exact * Fraction(101, 100))
+        lead, place = min((ball.sign * network.exact(place)[0], place) for place in ball.worst(rho))
+        yield instance("published", model, network, X[i], rho, label, wrong, margin=-lead,
+                       witness=np.array([float(v) for v in place]), robust_radius=exact,
+                       theorem="the witness is a corner, or the point nearest to a box")
 
 
 def patches(d: int, n: int, rng: np.random.Generator) -> Iterator[Instance]:
@@ -204,8 +232,9 @@ def patches(d: int, n: int, rng: np.random.Generator) -> Iterator[Instance]:
     network, model, center = student.to_network(), f"patches-{d}-{n}", student.X[i]
     label, wrong = _signed(1 if taught > 0 else -1)
     exact = abs(Fraction(taught)) / total
-    for part in (Fraction(1, 2), Fraction(9, 10), Fraction(11, 10), Fraction(3, 2)):
-        rho = _down(exact * part)
+    parts = (Fraction(1, 2), Fraction(9, 10), Fraction(1), Fraction(11, 10), Fraction(3, 2))
+    # the grid's last radius before the answer changes and its first one after: one number if the radius is on the grid
+    for rho in sorted({_down(exact * part) for part in parts} | {_up(exact)}):
         score = abs(Fraction(taught)) - rho * total
         if score > 0:
             yield instance("patches", model, network, center, rho, label, wrong, margin=score, robust_radius=exact,

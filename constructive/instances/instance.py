@@ -23,8 +23,8 @@ class Instance:
 
     ``asked`` of the float32 ``network`` asks about the l_inf ball of ``radius`` round ``center`` (d,). ``answer``
     "sat": ``witness`` is a counterexample, wrong by ``margin`` >= 0 exactly; "unsat": the right answer is ahead by at
-    least ``margin`` > 0 on the whole ball (equality where ``tight``). ``robust_radius``: the least radius with a
-    counterexample, None where no formula gives it. ``semantics``: the arithmetics for which the answer is proved.
+    least ``margin`` > 0 on the whole ball (equality where ``tight``). ``robust_radius``: the least radius of a closed
+    ball round the center with a counterexample. ``semantics``: the arithmetics for which the answer is proved.
     ``interval`` and ``backward``: lower bounds of the right answer's lead by interval propagation and by backward
     linear bounds; positive proves "unsat".
     """
@@ -39,7 +39,7 @@ class Instance:
     answer: Literal["sat", "unsat"]
     margin: Fraction
     tight: bool
-    robust_radius: Fraction | None
+    robust_radius: Fraction
     witness: Array | None
     theorem: str
     semantics: tuple[str, ...]
@@ -48,9 +48,10 @@ class Instance:
 
 
 def instance(family: str, model: str, network: Network, center: Array, radius: Fraction, label: str,
-             wrong: tuple[tuple[Comparison, ...], ...], *, margin: Fraction, theorem: str,
-             witness: Array | None = None, robust_radius: Fraction | None = None, tight: bool = True) -> Instance:
-    """Return the instance, checked: ends and witness are float32 numbers, and a witness is wrong by exactly the margin.
+             wrong: tuple[tuple[Comparison, ...], ...], *, margin: Fraction, robust_radius: Fraction, theorem: str,
+             witness: Array | None = None, tight: bool = True) -> Instance:
+    """Return the instance, checked: ends and witness are float32 numbers, a witness is wrong by exactly the margin, and
+    the answer is "sat" from the robust radius on.
 
     Raises ValueError if something does not hold: then a builder's formula is false.
     """
@@ -64,6 +65,9 @@ def instance(family: str, model: str, network: Network, center: Array, radius: F
             raise ValueError(f"instance: the witness of {model} leads by {found}, not by {-margin}")
     elif margin <= 0:
         raise ValueError(f"instance: {model} has no witness and margin={margin}, which must be > 0")
+    if (witness is not None) != (radius >= robust_radius):
+        raise ValueError(f"instance: {model} asks about radius {radius}; robust_radius={robust_radius} contradicts the "
+                         "answer")
     wide = network.astype(np.float64)
     rows = np.array([_row(part, network.outputs) for part in wrong])
     backward = float(backward_bounds(wide, lower[None], upper[None], rows[None])[0].min())

@@ -91,10 +91,9 @@ def _write_set(home: Path, chosen: Sequence[Instance], seed: int, limit: int, se
 def _truth(one: Instance, name: str, onnx: str, vnnlib: str, seed: int) -> tuple[object, ...]:
     size = one.network.size
     witness = "" if one.witness is None else " ".join(repr(v) for v in one.witness.tolist())
-    return (name, onnx, vnnlib, one.answer, " ".join(one.semantics), one.radius,
-            "" if one.robust_radius is None else one.robust_radius, one.margin, "exact" if one.tight else "at least",
-            one.label, witness, one.family, one.theorem, seed, one.network.inputs, size.units, size.parameters,
-            repr(one.interval), _yes(one.interval), repr(one.backward), _yes(one.backward))
+    return (name, onnx, vnnlib, one.answer, " ".join(one.semantics), one.radius, one.robust_radius, one.margin,
+            "exact" if one.tight else "at least", one.label, witness, one.family, one.theorem, seed, one.network.inputs,
+            size.units, size.parameters, repr(one.interval), _yes(one.interval), repr(one.backward), _yes(one.backward))
 
 
 def _yes(bound: float) -> str:

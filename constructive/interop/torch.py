@@ -51,7 +51,8 @@ def network_of_torch(model: Any) -> Network:
 
     Read are Linear (dense or in compressed rows), ReLU, ReLU6, Hardtanh, Flatten, Identity, Dropout (as in
     evaluation) and Sequential within Sequential. Weights are kept bit for bit where one Linear stands between two
-    ReLUs. Raises ValueError naming what is not read: other modules, subclasses, hooks, and float16 weights.
+    ReLUs. Raises ValueError naming what is not read: other modules, subclasses, hooks, replaced methods, and float16
+    weights.
     """
     import torch
     if not isinstance(model, torch.nn.Module):
@@ -75,9 +76,9 @@ def _parts(module: Any, name: str) -> list[tuple[str, Any]]:
     """Return the modules that are not sequences, in order, with their names."""
     import torch
     hooks = [kind for kind in ("_forward_hooks", "_forward_pre_hooks") if getattr(module, kind, None)]
-    if hooks:
-        raise ValueError(f"as_network: module {name or type(module).__name__!r} has hooks, which can change what it "
-                         "computes; remove them")
+    if hooks or "forward" in vars(module):
+        raise ValueError(f"as_network: module {name or type(module).__name__!r} has hooks or its own forward, which "
+                         "can change what it computes; remove them")
     if type(module) is not torch.nn.Sequential:
         return [(name or type(module).__name__, module)]
     children = module._modules.items()  # named_children leaves out a module that stands in two places
@@ -104,7 +105,10 @@ def _followed(chain: Chain, name: str, module: Any) -> Chain:
 
 def _matrix(weight: Any) -> Any:
     import torch
-    if weight.layout != torch.sparse_csr:
+    if weight.layout not in (torch.strided, torch.sparse_csr) or weight.is_meta:
+        raise ValueError(f"as_network: a weight has the layout {weight.layout} on device {weight.device}; dense "
+                         "weights and compressed rows with numbers in them are read")
+    if weight.layout == torch.strided:
         return _numbers(weight)
     data, columns, starts = (_numbers(part) for part in (weight.values(), weight.col_indices(), weight.crow_indices()))
     return sparse.csr_array((data, columns, starts), shape=tuple(weight.shape))

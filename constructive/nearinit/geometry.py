@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist, pdist, squareform
 
 from constructive._checks import as_count, as_number, as_points
 
@@ -58,16 +58,14 @@ class Caps:
         """The largest <x_j, x> with x in another cap, the cosine of the smallest angle less the caps'; -1 if n = 1."""
         if self.n == 1:
             return -1.0
-        nearest = 2.0 * math.asin(min(1.0, self.distance / 2.0))
-        return math.cos(nearest - self.angle)
+        return math.cos(float(_angles(self.X).min()) - self.angle)
 
     @property
     def least(self) -> float:
         """The smallest <x_j, x> with x in another cap; -1 if n = 1."""
         if self.n == 1:
             return -1.0
-        farthest = 2.0 * math.asin(min(1.0, float(pdist(self.X).max()) / 2.0))
-        return math.cos(min(math.pi, farthest + self.angle))
+        return math.cos(min(math.pi, float(_angles(self.X).max()) + self.angle))
 
     def project(self, index: ArrayLike, points: ArrayLike) -> Array:
         """Return for each point (k, d) a point of cap index (k,): itself on the sphere, or along the great circle.
@@ -100,10 +98,12 @@ class Caps:
         return self._on_rim(centers, toward, np.full(centers.shape[0], self.angle))
 
     def _on_rim(self, centers: Array, toward: Array, angles: Array) -> Array:
-        tangent = toward - np.einsum("ij,ij->i", toward, centers)[:, None] * centers
-        size = np.linalg.norm(tangent, axis=1)
-        clear = size > 1e-12  # less is rounding, not a direction
-        tangent = np.where(clear[:, None], tangent / np.where(clear, size, 1.0)[:, None], 0.0)
+        tangent, clear = toward, np.ones(centers.shape[0], dtype=bool)
+        for _ in range(2):  # a direction close to the center's loses digits once; the second pass restores them
+            tangent = tangent - np.einsum("ij,ij->i", tangent, centers)[:, None] * centers
+            size = np.linalg.norm(tangent, axis=1)
+            clear &= size > 1e-12  # less is rounding, not a direction
+            tangent = np.where(clear[:, None], tangent / np.where(clear, size, 1.0)[:, None], 0.0)
         moved = np.cos(angles)[:, None] * centers + np.sin(angles)[:, None] * tangent
         return np.where(clear[:, None], moved, centers)
 
@@ -140,11 +140,20 @@ def caps(X: ArrayLike, radius: float) -> Caps:
 
 
 def chordal_angles(X: ArrayLike) -> Array:
-    """Return the angles (n, n) between unit rows of X (n, d), 2 asin(|x_i - x_j| / 2): accurate for close rows too."""
+    """Return the angles (n, n) between unit rows of X (n, d), 2 atan2(|x_i - x_j|, |x_i + x_j|).
+
+    Accurate for close rows and for nearly opposite ones, where arccosine and arcsine lose half of the digits.
+    """
     points = as_points(X, "chordal_angles")
     if points.shape[0] == 1:
         return np.zeros((1, 1))
-    return np.asarray(squareform(2.0 * np.arcsin(np.minimum(1.0, pdist(points) / 2.0))))
+    return np.asarray(squareform(_angles(points)))
+
+
+def _angles(points: Array) -> Array:
+    """Return the angles of all pairs, in the order of pdist."""
+    sums = cdist(points, -points)[np.triu_indices(points.shape[0], 1)]
+    return np.asarray(2.0 * np.arctan2(pdist(points), sums))
 
 
 def separated_sphere(n: int, dimension: int, distance: float, *, rng: Any, tries: int = 100_000) -> Array:

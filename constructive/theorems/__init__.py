@@ -7,16 +7,23 @@ classes and of regression.
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.between import THEOREM as BETWEEN
+from constructive.theorems.caps import THEOREM as CAP_GEOMETRY
 from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
+from constructive.theorems.coupling import COUPLING
+from constructive.theorems.coupling import EXPECTED as EXPECTED_COUPLING
+from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
+from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
+from constructive.theorems.gates import AGREEMENT_GATE, HERMITE_FEATURE
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.harmless import THEOREM as HARMLESS
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
+from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
 from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
@@ -27,11 +34,17 @@ from constructive.theorems.rate import THEOREM as RATE
 from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
+from constructive.theorems.regret_ledger import THEOREM as REGRET_LEDGER
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
+from constructive.theorems.sphere_steps import CLOSED_FORM as CHEBYSHEV_STEP
+from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
 from constructive.theorems.square import THEOREM as SQUARE_GATE
 from constructive.theorems.step import THEOREM as STEP_GATE
+from constructive.theorems.step_norm import THEOREM as STEP_NORM
+from constructive.theorems.tangent_kernel import EIGENVALUE as TANGENT_KERNEL
+from constructive.theorems.tangent_kernel import FIT as MINIMAL_NORM_FIT
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
 
 ALL: tuple[Theorem, ...] = (
@@ -40,6 +53,9 @@ ALL: tuple[Theorem, ...] = (
     PROJECTION, RANK, COPIES_THE_TEACHER, BETWEEN, INFINITELY_MANY, LOCAL_POLYNOMIALS, TAYLOR_CELLS, LEAST_SQUARES,
     RATE, LINEAR, SLIGHTLY, RULE, ROBUST_RISK, UNAVOIDABLE, OPTIMALITY, HARMLESS, UNIFORM_RISK,
     REGRESSION_ERROR, REGRESSION_GAP,
+    CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
+    NEAR_NETWORK, COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
+    TANGENT_KERNEL, MINIMAL_NORM_FIT,
 )
 
 

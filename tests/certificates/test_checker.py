@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,23 +69,24 @@ def test_rounding_to_nearest_is_that_of_the_format(name: str, kind: type) -> Non
     rng = np.random.default_rng(1)
     a = (rng.standard_normal(4000) * 2.0 ** rng.integers(-140, 60, 4000)).astype(kind)
     b = np.where(rng.random(4000) < 0.5, a * 2.0 ** -rng.integers(20, 56, 4000), rng.standard_normal(4000)).astype(kind)
-    scale = checker.fineness(a, b)
-    exact = checker.integers(a, scale) + checker.integers(b, scale)
-    found = checker.rounded(exact, scale, checker.FORMATS[name], 0)
     want = a + b
-    assert checker.fineness(want) <= scale
-    assert (found == checker.integers(want, scale)).all()
+    scale = checker.fineness(a, b, want)
+    exact = checker.integers(a, scale) + checker.integers(b, scale)
+    assert (checker.rounded(exact, scale, checker.FORMATS[name]) == checker.integers(want, scale)).all()
 
 
-@pytest.mark.parametrize("way", [-1, 1])
-def test_directed_rounding_gives_the_neighboring_number(way: int) -> None:
+def test_rounding_up_gives_the_next_number() -> None:
     values = np.array([1.0, -1.0, 1 / 3, -1e-310])
     scale = 1200
     exact = checker.integers(values, scale)
     form = checker.FORMATS["float64"]
-    assert (checker.rounded(exact, scale, form, way) == exact).all()
-    beyond = checker.rounded(exact + way, scale, form, way)
-    assert (beyond == checker.integers(np.nextafter(values, way * np.inf), scale)).all()
+    assert (checker.rounded(exact, scale, form, up=True) == exact).all()
+    beyond = checker.rounded(exact + 1, scale, form, up=True)
+    assert (beyond == checker.integers(np.nextafter(values, np.inf), scale)).all()
+
+
+def upper_end_of(terms: list[int], scale: int, form: tuple[int, int, int]) -> int:
+    return int(checker.upper_end(np.array(terms, object), np.zeros(1, np.int64), scale, form)[0])
 
 
 @pytest.mark.parametrize(("name", "kind"), [("float64", np.float64), ("float32", np.float32)])
@@ -91,15 +96,59 @@ def test_no_order_of_summation_exceeds_the_upper_end(name: str, kind: Any) -> No
         terms = (rng.integers(-64, 64, rng.integers(1, 7)) * 2.0 ** rng.integers(-30, 5, 1)).astype(kind)
         if rng.random() < 0.5:
             terms = (terms * rng.standard_normal(terms.size)).astype(kind)
-        scale = max(checker.fineness(terms), 200)
-        top = checker.upper_end(checker.integers(terms, scale)[:, None], np.zeros((0, 1), object), scale,
-                                checker.FORMATS[name])[0]
+        scale = 1200
+        top = upper_end_of(checker.integers(terms, scale).tolist(), scale, checker.FORMATS[name])
         for _ in range(12):
             left = [kind(t) for t in terms]
             while len(left) > 1:
                 a, b = left.pop(rng.integers(len(left))), left.pop(rng.integers(len(left)))
                 left.append(kind(a + b))
             assert checker.integers(np.array(left), scale)[0] <= top
+
+
+TINY = (3, -6, 9)
+"""A format of three bits, so that every program on a few summands can be tried."""
+
+
+def nearest(value: Fraction) -> Fraction:
+    """Return the number of the tiny format next to a value, ties to even; the definition, not the checker's shifts."""
+    if value == 0:
+        return value
+    size = math.floor(math.log2(abs(value))) - TINY[0] + 1  # exact: the logarithm of such small fractions is not near
+    step = Fraction(2) ** max(size, TINY[1])
+    return round(value / step) * step
+
+
+def results(terms: tuple[Fraction, ...]) -> set[Fraction]:
+    """Return what all programs can make of a sum of products: any tree, each product rounded or fused."""
+    if len(terms) == 1:
+        return {nearest(terms[0])}
+    found = set()
+    for bits in range(1, 2 ** (len(terms) - 1)):  # the first summand stays on the right side
+        left = tuple(t for k, t in enumerate(terms[1:]) if bits >> k & 1)
+        right = (terms[0], *(t for k, t in enumerate(terms[1:]) if not bits >> k & 1))
+        ways = [(a, b) for a in results(left) for b in results(right)]
+        ways += [(left[0], b) for b in results(right)] if len(left) == 1 else []
+        ways += [(a, right[0]) for a in results(left)] if len(right) == 1 else []
+        found |= {nearest(a + b) for a, b in ways}
+    return found
+
+
+def test_the_upper_end_holds_for_every_program_on_a_tiny_format_and_is_often_reached() -> None:
+    rng = np.random.default_rng(20)
+    reached = 0
+    for _ in range(500):
+        terms = [int(v) for v in rng.integers(-60, 61, rng.integers(1, 5)) * 2 ** rng.integers(0, 3)]  # times 2^-8
+        top = Fraction(upper_end_of(terms, 8, TINY), 2**8)
+        best = max(results(tuple(Fraction(t, 2**8) for t in terms)))
+        assert best <= top, terms
+        reached += best == top
+    assert reached >= 150
+
+
+def test_a_sum_near_overflow_is_not_bounded() -> None:
+    with pytest.raises(ArithmeticError, match="overflow"):
+        upper_end_of([2**15, -(2**15)], 8, TINY)
 
 
 # -- what is true is confirmed --------------------------------------------------------------------------------
@@ -252,6 +301,148 @@ def test_a_planted_fault_is_noticed(fault: int) -> None:
     assert found.verdict in ("refuted", "undecided"), found
 
 
+# -- the edges of the claim -----------------------------------------------------------------------------------
+
+
+def dense(network: Network, x: list[float]) -> Array:
+    """Return the output of the program that multiplies zero weights too, as an exported network does."""
+    values = np.array(x)
+    for k, layer in enumerate(network.layers):
+        with np.errstate(all="ignore"):
+            values = layer.weight.toarray() @ values + layer.bias
+        values = values if k + 1 == network.depth else np.maximum(values, 0)
+    return np.asarray(values)
+
+
+def test_a_unit_that_nobody_reads_may_not_overflow() -> None:
+    for first, second in (([[1.0], [1e300]], [[1.0, 0.0]]), ([[1.0], [1.0]], [[1.0, 0.0], [0.0, 1e300]])):
+        maps = [(first, None), (second, None)] + ([([[1.0, 0.0]], None)] if len(second) == 2 else [])
+        network = Network.build(maps)
+        X, goal = np.array([[1e10]]), Goal("sign", np.ones(1))
+        assert np.isnan(dense(network, [1e10])).all()
+        assert check(claim_file(network, X, goal, 0.0, "float64")).verdict == "undecided"
+        assert check(claim_file(network, X, goal, 0.0, "real")).verdict == "confirmed"
+
+
+def test_a_face_of_a_bump_far_away_may_not_overflow() -> None:
+    faces = ([[1.0], [-1.0], [1e10], [-1e10]], [-2e299, 0.0, -1.0, -1.0])
+    bumps = ([[-1.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, -1.0]], [1.0, 1.0])
+    network = Network.build([faces, bumps, ([[1.0, 1.0]], [0.5])])
+    X, goal = np.array([[1e299]]), Goal("sign", np.ones(1))
+    assert np.isnan(dense(network, [1e299])).all()
+    assert check(claim_file(network, X, goal, 0.0, "float64")).verdict == "undecided"
+    assert check(claim_file(network, X, goal, 0.0, "real")).verdict == "confirmed"
+
+
+@pytest.mark.parametrize("kind", ["float64", "real"])
+def test_negative_zeros_are_zeros(kind: str) -> None:
+    layer = ([[1.0], [-1.0]], [-0.0, -0.0])
+    network = Network.build([layer, ([[1.0, -1.0]], [-0.0])])
+    X = np.array([[-0.0]])
+    assert check(claim_file(network, X, Goal("value", np.array([-0.0])), 0.0, kind)).verdict == "confirmed"
+    assert check(claim_file(network, X, Goal("value", np.array([0.0])), 0.0, kind)).verdict == "confirmed"
+    assert check(claim_file(network, X, Goal("sign", np.ones(1)), 0.0, kind)).verdict == "refuted"
+    assert check(claim_file(network, X, Goal("sign", -np.ones(1)), 0.0, kind)).verdict == "refuted"
+
+
+def test_subnormal_numbers_are_told_from_zero() -> None:
+    tiny = 5e-324
+    plain = Network.build([([[1.0]], None)])
+    half = Network.build([([[0.5]], None)])
+    X, goal = np.array([[tiny]]), Goal("sign", np.ones(1))
+    for kind in ("float64", "real"):
+        assert check(claim_file(plain, X, goal, 0.0, kind)).verdict == "confirmed"
+    assert check(claim_file(half, X, goal, 0.0, "real")).verdict == "confirmed"
+    assert check(claim_file(half, X, goal, 0.0, "float64")).verdict != "confirmed"  # a machine returns 0
+    assert check(claim_file(plain, X, goal, tiny, "real")).verdict == "refuted"  # the ball reaches 0
+
+
+@pytest.mark.parametrize("kind", ["float64", "real"])
+def test_a_ball_ends_where_its_last_number_does(kind: str) -> None:
+    shifted = Network.build([([[1.0]], [-1.25])])
+    X, goal = np.array([[2.0]]), Goal("sign", np.ones(1))
+    assert check(claim_file(shifted, X, goal, 0.75 - 2.0**-52, kind)).verdict == "confirmed"
+    # the end of this ball lies between two numbers; its box reaches to the outer one, where the output is 0
+    assert check(claim_file(shifted, X, goal, 0.75 - 2.0**-53, kind)).verdict == "undecided"
+    found = check(claim_file(shifted, X, goal, 0.75, kind))  # 0 at the very end of the closed ball
+    assert (found.verdict, found.witness and found.witness[1]) == ("refuted", (1.25,))
+
+
+@pytest.mark.parametrize(("norm", "radius", "point"), [(1.0, 2.0, (2.0, 0.0)), (2.0, 5.0, (3.0, 4.0)),
+                                                       (math.inf, 1.0, (1.0, 1.0))])
+def test_a_witness_may_lie_on_the_sphere_but_not_a_step_outside(norm: float, radius: float,
+                                                                point: tuple[float, float]) -> None:
+    a, b = (1.0, 0.0) if norm == 1 else point
+    size = a * point[0] + b * point[1]
+    plane = Network.build([([[-a, -b]], [size])])  # 0 at the point, positive on the open ball
+    X, goal = np.zeros((1, 2)), Goal("sign", np.ones(1))
+    subject = Subject(plane, X, goal)
+    at, beyond = (file_bytes(subject, kind="real", radius=r, norm=norm, about={},
+                             witness=(0, np.array(point), np.zeros(1))) for r in (radius, np.nextafter(radius, 0.0)))
+    found = check(at)
+    assert (found.verdict, found.witness and found.witness[1]) == ("refuted", point)
+    assert check(beyond).verdict == ("confirmed" if norm != 2 else "undecided")
+
+
+def test_a_witness_of_huge_numbers_is_passed_over() -> None:
+    for form in ("float64", "float32"):
+        network = Network.build([([[1.0]], None)], np.dtype(form).type)
+        data = file_bytes(Subject(network, np.ones((1, 1)), Goal("sign", np.ones(1))), kind=form, radius=0.5,
+                          norm=math.inf, about={}, witness=(0, np.array([1.7e308]), np.zeros(1)))
+        assert check(data).verdict == "confirmed"
+
+
+@pytest.mark.parametrize("kind", ["float64", "real"])
+def test_a_constant_network_of_one_layer_is_judged(kind: str) -> None:
+    zero = Network.build([(np.zeros((3, 2)), [0.5, -1.0, 0.25])])
+    X = np.array([[1.0, -0.0], [3.0, 4.0]])
+    assert check(claim_file(zero, X, Goal("score", np.zeros(2)), 0.5, kind)).verdict == "confirmed"
+    assert check(claim_file(zero, X, Goal("score", np.array([0.0, 1.0])), 0.5, kind)).verdict == "refuted"
+    empty = Network.build([(np.zeros((2, 2)), None), (np.zeros((3, 2)), [0.5, -1.0, 0.5])])  # a tie of two
+    assert check(claim_file(empty, X, Goal("score", np.zeros(2)), 0.5, kind)).verdict == "refuted"
+
+
+def test_a_class_that_never_wins_is_no_harm_and_no_goal() -> None:
+    network = Network.build([([[1.0], [-1.0]], None), ([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [0.0, 0.0, -1.0])])
+    X = np.array([[2.0], [-2.0]])
+    assert check(claim_file(network, X, Goal("score", np.array([0.0, 1.0])), 1.0, "float64")).verdict == "confirmed"
+    assert check(claim_file(network, X, Goal("score", np.array([0.0, 2.0])), 1.0, "float64")).verdict == "refuted"
+
+
+def test_the_same_datum_twice_is_confirmed_once_or_refuted() -> None:
+    student = small_student(21)
+    X, goal = np.vstack([student.X, student.X]), goal_of(student.labels)
+    twice = Goal(goal.kind, np.tile(goal.value, 2))
+    network = student.to_network()
+    assert check(claim_file(network, X, twice, student.radius, "float64")).proved == 60
+    other = Goal(goal.kind, np.append(goal.value, -goal.value))
+    assert check(claim_file(network, X, other, student.radius, "float64")).verdict == "refuted"
+
+
+def test_data_between_the_numbers_of_float32_are_boxed_by_their_neighbors() -> None:
+    step = Network.build([([[1.0]], [-1.0])], np.float32)
+    X, goal = np.array([[1 + 2.0**-40]]), Goal("sign", np.ones(1))
+    assert check(claim_file(step, X, goal, 0.0, "real")).verdict != "refuted"  # 2^-40 > 0, but 1 is a neighbor
+    assert check(claim_file(step, X, goal, 2.0**-30, "real")).verdict == "refuted"
+    assert check(claim_file(step, X + 2.0**-20, goal, 2.0**-40, "float32")).verdict == "confirmed"
+
+
+@pytest.mark.parametrize("bump", [0, 1])
+def test_a_bump_that_touches_another_ball_is_seen(bump: int) -> None:
+    """Two bumps of radius 1/4 and ramp 1/4 at 0 and 1, opposite signs; then one is moved until it reaches over."""
+    def student(shift: float, gain: float) -> Network:
+        centers = [0.0, 1.0 + shift] if bump else [shift, 1.0]
+        faces = [([s], -s * c - 0.25) for c in centers for s in (1.0, -1.0)]
+        sums = [[-4.0 if k // 2 == b else 0.0 for k in range(4)] for b in range(2)]
+        first = [w for w, _ in faces], [t for _, t in faces]
+        return Network.build([first, (sums, [1.0, 1.0]), ([[gain, -1.0]], None)])
+    X, goal = np.array([[0.0], [1.0]]), Goal("sign", np.array([1.0, -1.0]))
+    for kind in ("float64", "real"):
+        assert check(claim_file(student(0.0, 1.0), X, goal, 0.25, kind)).verdict == "confirmed"
+        for shift, gain in ((0.5 - bump, 1.0), (2.0 * (0.5 - bump), 1.0), (0.25, 4.0)):
+            assert check(claim_file(student(shift, gain), X, goal, 0.25, kind)).verdict == "refuted"
+
+
 # -- bytes that are no certificate ------------------------------------------------------------------------------
 
 
@@ -364,6 +555,7 @@ def test_no_flipped_bit_is_confirmed(count: int) -> None:
         bit = int(rng.integers(8 * len(data)))
         data[bit // 8] ^= 1 << bit % 8
         assert check(bytes(data)).verdict == "invalid"
+    print(f"{count} files with a flipped bit: all invalid")
 
 
 # -- changed content under a fresh digest ---------------------------------------------------------------------
@@ -437,7 +629,7 @@ def test_no_resealed_mutation_is_confirmed_unless_it_is_true(count: int) -> None
         verdicts[found.verdict] += 1
         if found.verdict == "confirmed":
             assert truly_right(data)
-    print(f"{count} mutations: {verdicts}")
+    print(f"{count} mutations: {verdicts}, {1 - verdicts['invalid'] / count:.0%} reached the mathematics")
     assert verdicts["invalid"] <= 0.7 * count, verdicts
     assert verdicts["refuted"] > 0
 
@@ -445,30 +637,54 @@ def test_no_resealed_mutation_is_confirmed_unless_it_is_true(count: int) -> None
 # -- size -------------------------------------------------------------------------------------------------------
 
 
+ALONE = """
+import pathlib, runpy, sys, time
+begin = time.perf_counter()
+check = runpy.run_path(sys.argv[1])["check"]
+data = open(sys.argv[2], "rb").read()
+found = check(data)
+seconds, status = time.perf_counter() - begin, pathlib.Path("/proc/self/status")  # its peak is this program's alone
+lines = status.read_text().splitlines() if status.exists() else []
+peak = next((line.split()[1] for line in lines if line.startswith("VmHWM")), "?")
+print(found.verdict, found.proved)
+print(f"{len(data) / found.balls:.0f} bytes per datum, checked in {seconds:.1f} s ({time.process_time():.1f} s of the "
+      f"processor), peak memory {peak} KiB")
+"""
+
+
+def checked_alone(data: bytes, folder: Path) -> str:
+    """Return what the checker, run as a single file in a fresh interpreter, says of a file; time and memory printed."""
+    path = folder / "data.certificate"
+    path.write_bytes(data)
+    run = subprocess.run([sys.executable, "-I", "-c", ALONE, checker.__file__, str(path)], capture_output=True,
+                         text=True, check=True)
+    verdict, figures = run.stdout.splitlines()
+    print(f"{verdict}: {figures}")
+    return verdict
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["clip", "lean"])
-def test_digits_are_confirmed(recipe: str) -> None:
+def test_digits_are_confirmed(recipe: str, tmp_path: Path) -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     X, y = datasets.load_digits(return_X_y=True)
     student = memorize(X / 16, y, radius=0.2, recipe=recipe)
     for kind in ("float64", "real"):
-        assert check(student_file(student, kind)).proved == 1797
+        assert checked_alone(student_file(student, kind), tmp_path) == "confirmed 1797"
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_points_are_confirmed() -> None:
+def test_a_hundred_thousand_points_are_confirmed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.random((100_000, 10)), rng.integers(0, 2, 100_000)
     student = memorize(X, y, radius=0.45 * separation(X, y).distance)
-    assert check(student_file(student)).proved == 100_000
+    assert checked_alone(student_file(student), tmp_path) == "confirmed 100000"
 
 
-def test_the_checker_is_short_and_imports_only_numpy() -> None:
-    import ast
-    import sys
-    from pathlib import Path
+def test_the_checker_has_at_most_400_lines_and_imports_only_numpy() -> None:
     text = Path(checker.__file__).read_text(encoding="utf-8")
-    assert sum(bool(line.strip()) for line in text.splitlines()) <= 400
+    assert text.count("\n") <= 400
+    assert max(map(len, text.splitlines())) <= 120
     for node in ast.walk(ast.parse(text)):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []

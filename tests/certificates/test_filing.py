@@ -79,6 +79,20 @@ def test_a_certificate_without_its_network_is_not_saved(tmp_path: Path) -> None:
         found.save(tmp_path / "a")
 
 
+def test_a_network_too_deep_for_a_file_is_not_saved(tmp_path: Path) -> None:
+    certify(SIGN.deepen(256), [[1.0]], [1], radius=0.5, classes=[0, 1]).save(tmp_path / "a")
+    assert check((tmp_path / "a").read_bytes()).verdict == "confirmed"
+    with pytest.raises(ValueError, match="257 layers; files hold at most 256"):
+        certify(SIGN.deepen(257), [[1.0]], [1], radius=0.5, classes=[0, 1]).save(tmp_path / "b")
+
+
+def test_class_names_may_hold_any_characters(tmp_path: Path) -> None:
+    names = ['["{' * 40, "\u00e9\0\n"]
+    certify(SIGN, [[1.0], [-2.0]], np.array(names)[[0, 1]], radius=0.5, classes=names[::-1]).save(tmp_path / "a")
+    assert check((tmp_path / "a").read_bytes()).verdict == "confirmed"
+    assert Certificate.load(tmp_path / "a").classes == tuple(names[::-1])
+
+
 def test_loading_what_is_no_certificate_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"PK\x03\x04 something else")
     with pytest.raises(ValueError, match=r"^Certificate.load: [^\n]*$"):

@@ -113,3 +113,19 @@ def test_hooks_are_refused() -> None:
     model[0].register_forward_hook(lambda module, given, out: 2 * out)
     with pytest.raises(ValueError, match="'0' has hooks"):
         as_network(model)
+
+
+def test_weights_without_readable_numbers_are_refused() -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False))
+    model[0].weight = nn.Parameter(model[0].weight.detach().to_sparse())
+    with pytest.raises(ValueError, match=r"layout torch\.sparse_coo on device cpu"):
+        as_network(model)
+    with pytest.raises(ValueError, match=r"layout torch\.strided on device meta"):
+        as_network(nn.Sequential(nn.Linear(2, 2, bias=False, device="meta")))
+
+
+def test_a_replaced_forward_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model[1].forward = lambda x: 2 * x
+    with pytest.raises(ValueError, match="'1' has hooks or its own forward"):
+        as_network(model)

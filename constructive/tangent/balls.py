@@ -67,7 +67,7 @@ def certified_margins(predictor: KernelPredictor, X: ArrayLike, y: ArrayLike, ra
     who = "certified_margins"
     kernel, points, reach = _setting(predictor, X, radius, norm, who)
     labels = as_labels(y, points.shape[0], predictor.coefficients.shape[1], who)
-    values = _values(predictor, kernel, points)
+    values = enclosed_values(predictor, kernel, points)
     least = np.full(points.shape[0], np.inf)
     contests = _contests(predictor.coefficients, labels)
     bounds = _movement(predictor, kernel, points, reach, np.hstack([columns for columns, _, _ in contests])).bound
@@ -103,7 +103,7 @@ def kernel_robust_error(predictor: KernelPredictor, X: ArrayLike, y: ArrayLike, 
     kernel, points, _ = _setting(predictor, X, radius, norm, who)
     labels = as_labels(y, points.shape[0], predictor.coefficients.shape[1], who)
     found = kernel_attack(predictor, points, labels, radius, norm=norm, box=box, steps=steps, starts=starts, rng=rng)
-    values = _values(predictor, kernel, found.points)
+    values = enclosed_values(predictor, kernel, found.points)
     high = np.full(points.shape[0], np.inf)
     for _, rows, margin in _contests(predictor.coefficients, labels):
         high[rows] = np.minimum(high[rows], margin(values[0][rows], values[1][rows])[1])
@@ -151,7 +151,7 @@ def _contests(coefficients: Array, labels: Labels) -> list[tuple[Array, NDArray[
     return found
 
 
-def _values(predictor: KernelPredictor, kernel: ReluKernel, points: Array) -> Interval:
+def enclosed_values(predictor: KernelPredictor, kernel: ReluKernel, points: Array) -> Interval:
     """Return ends of f (m, C) for the real kernel."""
     low, high = kernel_interval(kernel, points, predictor.X, tangent=predictor.of == "ntk")
     middle = low + (high - low) / 2.0

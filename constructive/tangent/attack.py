@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Loss = Literal["squared", "margin"]
 LENGTH = 2.5  # radii that all steps together could go: enough to cross the ball
+LEAST = 1e-140  # l_2 radii below it, whose squares underflow, are not attacked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +226,7 @@ def _setting(predictor: KernelPredictor, X: ArrayLike, radius: float, norm: floa
         # room for rounding of the length, and of center + way: below u (|center| + radius) in l_2
         spare = (points.shape[1] + 16) * UNIT * size + 4.0 * UNIT * (np.linalg.norm(points, axis=1) + size)
         reach = size - spare
-        stuck = reach <= 0.0
+        stuck = (reach <= 0.0) | (size < LEAST)
         low[stuck], high[stuck] = points[stuck], points[stuck]
         reach = np.maximum(reach, 0.0)
     if box is not None:

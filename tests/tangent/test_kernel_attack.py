@@ -128,6 +128,16 @@ def test_ties_are_errors_and_without_a_gradient_points_stay() -> None:
         assert (found.points == [[1.0, 2.0]]).all()
 
 
+def test_radii_whose_squares_underflow_are_kept() -> None:
+    f, _, _ = drawn(np.random.default_rng(3))
+    for radius in (1e-170, 1e-310, 0.0):
+        for norm in (2.0, math.inf):
+            found = kernel_attack(f, np.zeros((1, 3)), [1], radius, norm=norm, rng=0)
+            assert inside(found.points, np.zeros((1, 3)), radius, norm)
+            assert inside(last_iterate(f, np.zeros((1, 3)), [1.0], radius, norm=norm, rng=0), np.zeros((1, 3)), radius,
+                          norm)
+
+
 def test_the_same_seed_gives_the_same_points() -> None:
     f, data, labels = drawn(np.random.default_rng(3))
     one, two = (kernel_attack(f, data, labels, 0.2, rng=5) for _ in range(2))

@@ -141,6 +141,29 @@ def test_a_bound_with_half_the_angle_is_caught(monkeypatch: pytest.MonkeyPatch) 
     assert moved > movement(f, POINT, 0.1, norm=2).by_norm ** 2
 
 
+def slope_ratios(depth: int, count: int = 400) -> list[float]:
+    """Return |grad k(., x_j)| over the bound on it, for balls of next to no radius, many of them close to x_j."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(count):
+        kernel, d = ReluKernel(depth, 1.76, float(rng.choice((0.0, 0.18, 1.0)))), int(rng.integers(2, 6))
+        center = rng.normal(size=(1, d))
+        x = center * rng.uniform(0.5, 2.0) + 10.0 ** rng.uniform(-3.0, 0.5) * rng.normal(size=(1, d))
+        f = KernelPredictor(kernel, center, np.ones((1, 1)))
+        bound = movement(f, x, 1e-9, norm=2).by_slope.item() / 1e-9
+        found.append(float(np.linalg.norm(f.gradient(x, [[1.0]]))) / bound)
+    return found
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_the_bound_on_slopes_holds_and_is_nearly_attained_close_to_the_data(depth: int) -> None:
+    assert 0.7 <= max(slope_ratios(depth)) <= 1.0
+
+
+def test_a_bound_on_slopes_that_forgets_the_cone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ratio", lambda t, p, most: np.zeros_like(t))
+    assert max(slope_ratios(5)) > 1.0
+
+
 def test_other_kernels_norms_and_labels_are_refused() -> None:
     with pytest.raises(TypeError, match="proved for ReluKernel, got ErfKernel"):
         movement(KernelPredictor(ErfKernel(2), X, LABELS[:, None]), Z, 0.1)

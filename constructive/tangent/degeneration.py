@@ -69,7 +69,7 @@ class Degeneration:
             "; ".join(self.notes))
 
 
-def degeneration(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, strengths: Strengths, times: ArrayLike,
+def degeneration_bounds(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, strengths: Strengths, times: ArrayLike,
                  Z: ArrayLike, *, f0: ArrayLike | None = None, steps: int = 200, of: Literal["ntk", "nngp"] = "ntk",
                  ) -> Degeneration:
     """Return how far attacked training is from the interpolant at the points Z (m, d), and bounds on it.
@@ -82,10 +82,10 @@ def degeneration(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, strengths: S
 
     >>> from constructive.tangent import ReluKernel
     >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0]
-    >>> bool(degeneration(ReluKernel(2), X, y, [1.0, 3.0], [0.5, 5.0], X).violated.any())
+    >>> bool(degeneration_bounds(ReluKernel(2), X, y, [1.0, 3.0], [0.5, 5.0], X).violated.any())
     False
     """
-    who = "degeneration"
+    who = "degeneration_bounds"
     points, others, moments = as_points(X, who), as_points(Z, who, "Z"), as_times(times, who)
     targets, _ = as_columns(y, points.shape[0], who, "y")
     start = -targets if f0 is None else as_columns(f0, points.shape[0], who, "f0")[0] - targets
@@ -99,7 +99,7 @@ def degeneration(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, strengths: S
 
 def _report(points: Array, theta: Array, cross: Array, start: Array, targets: Array, times: Array, breaks: Array,
             values: Array, residuals: Array, moved: Array) -> Degeneration:
-    eigenvalues, vectors = decomposed(theta, "degeneration", "k(X, X)")
+    eigenvalues, vectors = decomposed(theta, "degeneration_bounds", "k(X, X)")
     kept = eigenvalues > negligible(eigenvalues)
     least, largest = float(eigenvalues[kept][0]) if kept.any() else 0.0, float(eigenvalues[-1])
     outside = vectors[:, ~kept].T @ start

@@ -145,6 +145,6 @@ THEOREM = Theorem(
             Claim("distance at the promised time, relative", late, lambda **_: NEAR, "1e-6"),
             Claim("least strength", lowest, one, "1", ">=")),
     draw=draw, construct=construct, plant=plant, repeats=6,
-    proof=(("dV/dt = -2 u^T Xi u, between the extreme eigenvalues", "tangent.degeneration.degeneration"),
+    proof=(("dV/dt = -2 u^T Xi u, between the extreme eigenvalues", "tangent.degeneration.degeneration_bounds"),
            ("one propagator for each piece", "tangent.attacked.adversarial_flow")),
 )

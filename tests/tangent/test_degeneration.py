@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import constructive.tangent.degeneration as module
 from constructive.tangent import ReluKernel
 from constructive.tangent.attacked import adversarial_flow
-from constructive.tangent.degeneration import degeneration
+from constructive.tangent.degeneration import degeneration_bounds
 from constructive.tangent.flow import GradientFlow
 
 
@@ -35,7 +35,7 @@ def drawn(seed: int) -> dict[str, object]:
 
 def test_no_bound_is_violated_on_two_hundred_drawn_instances() -> None:
     for seed in range(200):
-        found = degeneration(**drawn(seed))
+        found = degeneration_bounds(**drawn(seed))
         assert not found.violated.any(), seed
         assert found.interpolates, seed
         assert (found.posterior <= found.sharper * (1 + 1e-9) + 1e-13).all(), seed
@@ -60,7 +60,7 @@ def test_the_energy_is_between_its_two_sides(seed: int) -> None:
 
 
 def test_one_sample_attains_every_bound_at_its_own_point() -> None:
-    found = degeneration(KERNEL, X[:1], [2.0], ([0.0, 0.05, 0.1], [[1.0], [3.0]]), [0.03, 0.1], X[:1])
+    found = degeneration_bounds(KERNEL, X[:1], [2.0], ([0.0, 0.05, 0.1], [[1.0], [3.0]]), [0.03, 0.1], X[:1])
     for bound in (found.posterior, found.sharper, found.prior):
         np.testing.assert_allclose(found.gap, bound, rtol=1e-12, atol=0)
     np.testing.assert_allclose(found.floors[:, 0], found.energies[:, 0], rtol=1e-12, atol=0)
@@ -68,7 +68,7 @@ def test_one_sample_attains_every_bound_at_its_own_point() -> None:
 
 def test_the_gap_is_the_distance_to_the_interpolant() -> None:
     theta, times = KERNEL.ntk(X), [0.05, 0.5]
-    found = degeneration(KERNEL, X, LABELS, np.arange(1.0, 6.0), times, Z)
+    found = degeneration_bounds(KERNEL, X, LABELS, np.arange(1.0, 6.0), times, Z)
     flow = adversarial_flow(theta, -LABELS, np.arange(1.0, 6.0), times)
     limit = GradientFlow.of(KERNEL, X, LABELS).limit()
     for k in range(2):
@@ -76,23 +76,23 @@ def test_the_gap_is_the_distance_to_the_interpolant() -> None:
 
 
 def test_whatever_the_attack_after_the_stated_time_the_gap_is_small() -> None:
-    calm = degeneration(KERNEL, X, LABELS, np.ones(5), 0.0, Z)
+    calm = degeneration_bounds(KERNEL, X, LABELS, np.ones(5), 0.0, Z)
     time = calm.time_to(1e-3)
     assert abs(calm.initial * math.exp(-calm.least * time) - 1e-3) <= 1e-12
     rng = np.random.default_rng(0)
     for _ in range(20):
         profile = (np.linspace(0.0, time, 21), 1.0 + rng.exponential(3.0, (20, 5)))
-        assert degeneration(KERNEL, X, LABELS, profile, time, Z).gap[0] <= 1e-3
+        assert degeneration_bounds(KERNEL, X, LABELS, profile, time, Z).gap[0] <= 1e-3
     assert calm.time_to(1e6) == 0.0
     assert abs(calm.time_to(1e-3, strength=4.0) - time / 4.0) <= 1e-12
 
 
 def test_another_start_and_the_covariance_have_bounds_of_their_own() -> None:
     f0 = np.array([0.3, -0.2, 0.5, 0.0, 1.0])
-    moved = degeneration(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 1.0], Z, f0=f0)
-    shifted = degeneration(KERNEL, X, LABELS - f0, np.arange(1.0, 6.0), [0.1, 1.0], Z)
+    moved = degeneration_bounds(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 1.0], Z, f0=f0)
+    shifted = degeneration_bounds(KERNEL, X, LABELS - f0, np.arange(1.0, 6.0), [0.1, 1.0], Z)
     np.testing.assert_allclose(moved.gap, shifted.gap, rtol=1e-12, atol=0)
-    covariance = degeneration(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 1.0], Z, of="nngp")
+    covariance = degeneration_bounds(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 1.0], Z, of="nngp")
     assert not covariance.violated.any()
     assert covariance.least < moved.least
 
@@ -101,7 +101,7 @@ def test_callables_are_bounded_on_their_pieces() -> None:
     def strengths(t: float) -> np.ndarray:
         return 1.5 + np.sin(np.arange(5) * 9.0 * t)
 
-    found = degeneration(KERNEL, X, LABELS, strengths, [0.1, 0.4, 3.0], Z, steps=60)
+    found = degeneration_bounds(KERNEL, X, LABELS, strengths, [0.1, 0.4, 3.0], Z, steps=60)
     assert not found.violated.any()
     assert (np.diff(found.gap) < 0.0).all()
 
@@ -115,7 +115,7 @@ def test_a_movement_out_by_two_percent_is_flagged(monkeypatch: pytest.MonkeyPatc
         return flow
 
     monkeypatch.setattr(module, "adversarial_flow", broken)
-    found = degeneration(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 5.0, 20.0], Z)
+    found = degeneration_bounds(KERNEL, X, LABELS, np.arange(1.0, 6.0), [0.1, 5.0, 20.0], Z)
     assert found.violated[-1]
 
 
@@ -126,14 +126,14 @@ def test_residuals_that_do_not_belong_to_the_movement_are_flagged(monkeypatch: p
         return flow
 
     monkeypatch.setattr(module, "adversarial_flow", broken)
-    assert degeneration(KERNEL, X, LABELS, np.arange(1.0, 6.0), [5.0], X).violated.all()
+    assert degeneration_bounds(KERNEL, X, LABELS, np.arange(1.0, 6.0), [5.0], X).violated.all()
 
 
 def test_equal_points_with_different_labels_have_a_limit_that_depends_on_the_attack() -> None:
     points, labels = np.vstack([X[:2], X[:1]]), [1.0, -1.0, -1.0]
     limits = []
     for strengths in ([1.0, 1.0, 1.0], [1.0, 1.0, 3.0]):
-        found = degeneration(KERNEL, points, labels, strengths, [200.0], Z)
+        found = degeneration_bounds(KERNEL, points, labels, strengths, [200.0], Z)
         assert not found.interpolates
         assert not found.violated.any()
         assert np.isinf(found.posterior).all()
@@ -149,7 +149,7 @@ def test_equal_points_with_different_labels_have_a_limit_that_depends_on_the_att
 
 def test_equal_points_with_equal_labels_degenerate_as_if_they_were_one() -> None:
     points, labels = np.vstack([X, X[:2]]), np.append(LABELS, LABELS[:2])
-    found = degeneration(KERNEL, points, labels, np.arange(1.0, 8.0), [0.1, 1.0, 10.0, 60.0], Z)
+    found = degeneration_bounds(KERNEL, points, labels, np.arange(1.0, 8.0), [0.1, 1.0, 10.0, 60.0], Z)
     assert found.interpolates
     assert not found.violated.any()
     assert found.notes == ("the kernel matrix is singular: inverses are pseudoinverses",)
@@ -158,14 +158,14 @@ def test_equal_points_with_equal_labels_degenerate_as_if_they_were_one() -> None
 
 
 def test_samples_that_are_never_attacked_nor_trained_leave_the_bounds_standing() -> None:
-    found = degeneration(KERNEL, X, LABELS, [0.0, 1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 100.0], Z)
+    found = degeneration_bounds(KERNEL, X, LABELS, [0.0, 1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 100.0], Z)
     assert not found.violated.any()
     assert (found.prior == found.prior[0]).all()
     assert found.gap[-1] > 1e-3  # plain training is within 1e-30 by then
 
 
 def test_labels_of_zero_have_no_gap() -> None:
-    found = degeneration(KERNEL, X, np.zeros(5), np.ones(5), [0.0, 1.0], Z)
+    found = degeneration_bounds(KERNEL, X, np.zeros(5), np.ones(5), [0.0, 1.0], Z)
     assert not found.gap.any()
     assert not found.prior.any()
     assert not found.violated.any()
@@ -173,7 +173,7 @@ def test_labels_of_zero_have_no_gap() -> None:
 
 
 def test_the_table_has_a_row_for_each_time() -> None:
-    table = degeneration(KERNEL, X, LABELS, np.ones(5), [0.1, 1.0], Z).table()
+    table = degeneration_bounds(KERNEL, X, LABELS, np.ones(5), [0.1, 1.0], Z).table()
     assert [row[0] for row in table.rows] == ["0.1", "1"]
     assert {row[-1] for row in table.rows} == {"no"}
 
@@ -186,14 +186,14 @@ def test_the_table_has_a_row_for_each_time() -> None:
 def test_what_is_refused_says_why(change: dict[str, object], message: str) -> None:
     case: dict[str, object] = {"kernel": KERNEL, "X": X, "y": LABELS, "strengths": np.ones(5), "times": [1.0], "Z": Z}
     with pytest.raises(ValueError, match=message):
-        degeneration(**(case | change))
+        degeneration_bounds(**(case | change))
 
 
 def test_points_that_the_kernel_does_not_see_and_linear_networks_are_no_obstacle() -> None:
-    blind = degeneration(ReluKernel(3), np.zeros((2, 3)), [1.0, -1.0], np.ones(2), [1.0], Z)
+    blind = degeneration_bounds(ReluKernel(3), np.zeros((2, 3)), [1.0, -1.0], np.ones(2), [1.0], Z)
     assert not blind.interpolates
     assert not blind.gap.any()
-    linear = degeneration(ReluKernel(1, 1.0, 1.0), X[:3], LABELS[:3], [1.0, 2.0, 3.0], [0.0, 1.0, 50.0], Z)
+    linear = degeneration_bounds(ReluKernel(1, 1.0, 1.0), X[:3], LABELS[:3], [1.0, 2.0, 3.0], [0.0, 1.0, 50.0], Z)
     assert linear.interpolates
     assert not linear.violated.any()
-    assert not degeneration(KERNEL, X, np.ones(5), np.ones(5), [0.5], Z).violated.any()  # one class
+    assert not degeneration_bounds(KERNEL, X, np.ones(5), np.ones(5), [0.5], Z).violated.any()  # one class

@@ -7,6 +7,7 @@ from constructive import theorems
 from constructive.certificates.structural import find_bumps
 from constructive.evidence import Verdict
 from constructive.network import Layer, Network
+from constructive.tangent import ReluKernel
 from constructive.theorems import draws
 from constructive.verification import generator, verify
 
@@ -110,4 +111,6 @@ def _plain(value):
         return [layer.bias.tolist() for layer in value.layers]
     if hasattr(value, "derivative"):  # a target, told apart by its values
         return value(np.full((1, value.dimension), 0.3)).tolist()
+    if isinstance(value, ReluKernel):
+        return repr(value)  # all its numbers
     return value

@@ -14,6 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import mpmath
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -251,3 +252,63 @@ def grid_points(thresholds: Iterable[Sequence[float]]) -> list[tuple[float, ...]
     for values in thresholds:
         points = [(*point, v) for point in points for v in values]
     return points
+
+
+# -- infinitely wide networks -------------------------------------------------------------------------------
+
+
+def wide_relu(x: Sequence[Any], z: Sequence[Any], depth: int, weight_std: float, bias_std: float) -> tuple[Any, Any]:
+    """Return (nngp, ntk) of two points by the recursion with arccos, in as many digits as mpmath is set to."""
+    gain, shift = mpmath.mpf(weight_std) ** 2, mpmath.mpf(bias_std) ** 2
+    x, z = [mpmath.mpf(v) for v in x], [mpmath.mpf(v) for v in z]
+    s, p, q = (gain * sum(a * b for a, b in zip(u, v, strict=True)) / len(x) + shift
+               for u, v in ((x, z), (x, x), (z, z)))
+    t = s
+    for _ in range(depth - 1):
+        size = mpmath.sqrt(p * q)
+        c = max(min(s / size, mpmath.mpf(1)), mpmath.mpf(-1)) if size else mpmath.mpf(0)
+        angle = mpmath.pi - mpmath.acos(c)
+        s = gain * size * (mpmath.sqrt(1 - c * c) + c * angle) / (2 * mpmath.pi) + shift
+        t = s + gain * angle / (2 * mpmath.pi) * t
+        p, q = gain * p / 2 + shift, gain * q / 2 + shift
+    return s, t
+
+
+def wide_erf(x: Sequence[Any], z: Sequence[Any], depth: int, weight_std: float, bias_std: float) -> tuple[Any, Any]:
+    """Return (nngp, ntk) of two points for the activation erf, as :func:`wide_relu`."""
+    gain, shift = mpmath.mpf(weight_std) ** 2, mpmath.mpf(bias_std) ** 2
+    x, z = [mpmath.mpf(v) for v in x], [mpmath.mpf(v) for v in z]
+    s, p, q = (gain * sum(a * b for a, b in zip(u, v, strict=True)) / len(x) + shift
+               for u, v in ((x, z), (x, x), (z, z)))
+    t = s
+    for _ in range(depth - 1):
+        both = (1 + 2 * p) * (1 + 2 * q)
+        t = gain * 4 / mpmath.pi / mpmath.sqrt(both - 4 * s * s) * t
+        s, p, q = (gain * 2 / mpmath.pi * mpmath.asin(2 * u / mpmath.sqrt(v)) + shift
+                   for u, v in ((s, both), (p, (1 + 2 * p) ** 2), (q, (1 + 2 * q) ** 2)))
+        t += s
+    return s, t
+
+
+def wide_gradient(kernel: Callable[..., tuple[Any, Any]], x: Sequence[float], z: Sequence[float], *args: Any) -> Any:
+    """Return (gradient of nngp, of ntk) in x, lists of d numbers, by central differences in 80 digits."""
+    with mpmath.workdps(80):
+        step, found = mpmath.mpf(10) ** -30, []
+        for a in range(len(x)):
+            ahead, behind = ([mpmath.mpf(v) + (sign * step if b == a else 0) for b, v in enumerate(x)]
+                             for sign in (1, -1))
+            found.append([(u - v) / (2 * step)
+                          for u, v in zip(kernel(ahead, z, *args), kernel(behind, z, *args), strict=True)])
+        return [float(v[0]) for v in found], [float(v[1]) for v in found]
+
+
+def wide_squared_gradient(kernel: Callable[..., tuple[Any, Any]], x: Sequence[float], *args: Any) -> float:
+    """Return E|grad_x f|^2, the trace of the mixed second derivatives of nngp at (x, x), in 100 digits."""
+    with mpmath.workdps(100):
+        step, total = mpmath.mpf(10) ** -30, mpmath.mpf(0)
+        for a in range(len(x)):
+            ahead, behind = ([mpmath.mpf(v) + (sign * step if b == a else 0) for b, v in enumerate(x)]
+                             for sign in (1, -1))
+            total += sum(kernel(u, v, *args)[0] * (1 if u is v else -1)
+                         for u in (ahead, behind) for v in (ahead, behind)) / (4 * step * step)
+        return float(total)

@@ -2,7 +2,8 @@
 
 In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
 family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
-classes and of regression.
+classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; and
+infinitely wide networks: how attacked training moves them.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
@@ -12,8 +13,10 @@ from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
 from constructive.theorems.copying import THEOREM as COPIES_THE_TEACHER
 from constructive.theorems.coupling import COUPLING
 from constructive.theorems.coupling import EXPECTED as EXPECTED_COUPLING
+from constructive.theorems.degeneration import THEOREM as DEGENERATION
 from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
 from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
+from constructive.theorems.extinction import THEOREM as EXTINCTION
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.gates import AGREEMENT_GATE, HERMITE_FEATURE
@@ -21,6 +24,7 @@ from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.harmless import THEOREM as HARMLESS
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
+from constructive.theorems.kernel_balls import THEOREM as KERNEL_BALLS
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
@@ -43,8 +47,13 @@ from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
 from constructive.theorems.square import THEOREM as SQUARE_GATE
 from constructive.theorems.step import THEOREM as STEP_GATE
 from constructive.theorems.step_norm import THEOREM as STEP_NORM
+from constructive.theorems.tangent_gradient import THEOREM as INPUT_GRADIENT
 from constructive.theorems.tangent_kernel import EIGENVALUE as TANGENT_KERNEL
 from constructive.theorems.tangent_kernel import FIT as MINIMAL_NORM_FIT
+from constructive.theorems.tangent_propagator import CLOSED_FORM as CLOSED_FORM_FLOW
+from constructive.theorems.tangent_propagator import GRADIENT as PROPAGATOR_GRADIENT
+from constructive.theorems.tangent_propagator import PROPAGATOR
+from constructive.theorems.time_change import THEOREM as COMMON_ATTACK
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
 
 ALL: tuple[Theorem, ...] = (
@@ -56,6 +65,8 @@ ALL: tuple[Theorem, ...] = (
     CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
     NEAR_NETWORK, COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
+    INPUT_GRADIENT, PROPAGATOR, PROPAGATOR_GRADIENT, CLOSED_FORM_FLOW, COMMON_ATTACK, DEGENERATION, EXTINCTION,
+    KERNEL_BALLS,
 )
 
 

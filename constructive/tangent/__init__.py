@@ -1,0 +1,35 @@
+"""Infinitely wide networks: their kernels, how they train and what adversarial training makes of them.
+
+In reading order: the two kernels and functions made of them; gradient flow; training on attacked data, its propagator,
+the attack that uses its whole budget, and what all of it tends to; attacks on such functions and certificates on balls;
+finite networks whose kernels tend to these.
+"""
+
+from constructive.tangent.attack import KernelAttack, kernel_attack, last_iterate
+from constructive.tangent.attacked import AttackedFlow, adversarial_flow
+from constructive.tangent.balls import (
+    KernelRobustness,
+    Movement,
+    certified_margins,
+    kernel_robust_error,
+    movement,
+)
+from constructive.tangent.degeneration import Degeneration, degeneration_bounds
+from constructive.tangent.erf import ErfKernel
+from constructive.tangent.flow import GradientFlow
+from constructive.tangent.predictor import KernelPredictor
+from constructive.tangent.propagator import Propagator
+from constructive.tangent.relu import ReluKernel
+from constructive.tangent.saturated import SaturatedFlow, attack_budgets, extinction_bounds, saturated_flow
+from constructive.tangent.wide import WideNetwork
+
+__all__ = [
+    "ReluKernel", "ErfKernel", "KernelPredictor",
+    "GradientFlow",
+    "Propagator", "AttackedFlow", "adversarial_flow",
+    "SaturatedFlow", "saturated_flow", "attack_budgets", "extinction_bounds",
+    "Degeneration", "degeneration_bounds",
+    "KernelAttack", "kernel_attack", "last_iterate",
+    "Movement", "movement", "certified_margins", "KernelRobustness", "kernel_robust_error",
+    "WideNetwork",
+]

@@ -2,9 +2,10 @@
 
 In reading order: the two kernels and functions made of them; gradient flow; training on attacked data, its propagator,
 the attack that uses its whole budget, and what all of it tends to; attacks on such functions and certificates on balls;
-finite networks whose kernels tend to these.
+adversarial training by learned attack strengths, and what it has to beat; finite networks whose kernels tend to these.
 """
 
+from constructive.tangent.adversarial import AdvNTK
 from constructive.tangent.attack import KernelAttack, kernel_attack, last_iterate
 from constructive.tangent.attacked import AttackedFlow, adversarial_flow
 from constructive.tangent.balls import (
@@ -13,6 +14,14 @@ from constructive.tangent.balls import (
     certified_margins,
     kernel_robust_error,
     movement,
+)
+from constructive.tangent.baselines import (
+    TunedPredictor,
+    attacked_loss,
+    choose_ridge,
+    fit_interpolant,
+    hold_out,
+    stop_early,
 )
 from constructive.tangent.degeneration import Degeneration, degeneration_bounds
 from constructive.tangent.erf import ErfKernel
@@ -31,5 +40,6 @@ __all__ = [
     "Degeneration", "degeneration_bounds",
     "KernelAttack", "kernel_attack", "last_iterate",
     "Movement", "movement", "certified_margins", "KernelRobustness", "kernel_robust_error",
+    "AdvNTK", "TunedPredictor", "hold_out", "attacked_loss", "fit_interpolant", "stop_early", "choose_ridge",
     "WideNetwork",
 ]

@@ -1,8 +1,9 @@
 """What adversarial training through a kernel has to beat: the interpolant, early stopping and ridge.
 
 Early stopping and ridge choose their one number by the squared loss under attack on held-out points, the very loss that
-:class:`~constructive.tangent.adversarial.AdvNTK` descends. Robust accuracy in its place would prefer nearly constant
-functions where the classes are unequal; clean accuracy rises while robustness falls.
+:class:`~constructive.tangent.adversarial.AdvNTK` descends. Clean loss would go on falling while robustness is lost. But
+where attacks are strong or labels wrong, the loss under attack of every function that has learned something exceeds
+that of f = 0: so only candidates count that reach, without attack, a part of the best candidate's gain over f = 0.
 """
 
 from __future__ import annotations
@@ -29,16 +30,17 @@ CANDIDATES = 13  # a factor of about 2.5 between times on digits, where the loss
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TunedPredictor:
-    """The candidate of least loss under attack on held-out points.
+    """The admitted candidate of least loss under attack on held-out points.
 
     ``predictor`` belongs to the number ``chosen``, a time or a ridge; ``candidates`` (m,) are all numbers that were
-    tried, ``losses`` (m,) their losses; of equal losses the first counts.
+    tried, ``losses`` (m,) and ``clean`` (m,) their losses with and without attack; of equal losses the first counts.
     """
 
     predictor: KernelPredictor
     chosen: float
     candidates: Array
     losses: Array
+    clean: Array
 
 
 def hold_out(X: ArrayLike, y: ArrayLike, part: float = 0.25, *, rng: Any = None) -> tuple[Array, Array, Array, Array]:
@@ -78,9 +80,7 @@ def attacked_loss(predictor: KernelPredictor, X: ArrayLike, targets: ArrayLike, 
     """
     reached = last_iterate(predictor, X, targets, radius, norm=norm, box=box, steps=steps, rng=rng,
                            random_start=random_start)
-    goals, _ = as_columns(targets, reached.shape[0], "attacked_loss", "targets")
-    missed = predictor(reached) - goals
-    return float((missed * missed).sum()) / (2 * goals.shape[0])
+    return _misfit(predictor(reached), as_columns(targets, reached.shape[0], "attacked_loss", "targets")[0])
 
 
 def fit_interpolant(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, *, of: Name = "ntk") -> KernelPredictor:
@@ -92,30 +92,35 @@ def fit_interpolant(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, *, of: Na
 
 
 def stop_early(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, X_held: ArrayLike, y_held: ArrayLike, *,
-               radius: float, times: ArrayLike | None = None, norm: float | str = math.inf, box: Box | None = None,
-               attack_steps: int = 10, random_start: bool = True, of: Name = "ntk", rng: Any = None) -> TunedPredictor:
+               radius: float, times: ArrayLike | None = None, gain: float = 0.5, norm: float | str = math.inf,
+               box: Box | None = None, attack_steps: int = 10, random_start: bool = True, of: Name = "ntk",
+               rng: Any = None) -> TunedPredictor:
     """Return gradient flow f_t on (X, y), stopped at the time t of least :func:`attacked_loss` on held-out points.
 
     ``times`` (m,) >= 0, infinity allowed; 13 by default, equally spaced in log t from 0.3 / (the largest eigenvalue) to
-    100 / (the mean eigenvalue), so that the choice does not depend on the kernel's scale. Each candidate is attacked
-    from the same random starts. Raises ValueError for wrong shapes, or no times.
+    100 / (the mean eigenvalue), so that the choice does not depend on the kernel's scale. Candidates whose clean loss
+    falls below that of f = 0 by less than ``gain`` times the best candidate's fall are not chosen; ``gain`` in [0, 1],
+    0 admits all that are no worse than f = 0. Each is attacked from the same random starts.
+    Raises ValueError for wrong shapes, or no times.
     """
     flow = GradientFlow.of(kernel, X, y, of=of)
     tried = _natural_times(flow, "stop_early") if times is None else _numbers(times, "stop_early", "times")
-    return _least(flow.at, tried, X_held, y_held, radius, norm, box, attack_steps, random_start, rng)
+    gain = as_number(gain, "stop_early", "gain", at_least=0.0, at_most=1.0)
+    return _least(flow.at, tried, gain, X_held, y_held, radius, norm, box, attack_steps, random_start, rng)
 
 
 def choose_ridge(kernel: TangentKernel, X: ArrayLike, y: ArrayLike, X_held: ArrayLike, y_held: ArrayLike, *,
-                 radius: float, ridges: ArrayLike | None = None, norm: float | str = math.inf, box: Box | None = None,
-                 attack_steps: int = 10, random_start: bool = True, of: Name = "ntk", rng: Any = None,
-                 ) -> TunedPredictor:
+                 radius: float, ridges: ArrayLike | None = None, gain: float = 0.5, norm: float | str = math.inf,
+                 box: Box | None = None, attack_steps: int = 10, random_start: bool = True, of: Name = "ntk",
+                 rng: Any = None) -> TunedPredictor:
     """Return k(x, X) (k(X, X) + ridge I)^-1 y with the ridge of least :func:`attacked_loss` on held-out points.
 
     ``ridges`` (m,) >= 0; by default the reciprocals of the default times of :func:`stop_early`. Otherwise as there.
     """
     flow = GradientFlow.of(kernel, X, y, of=of)
     tried = 1.0 / _natural_times(flow, "choose_ridge") if ridges is None else _numbers(ridges, "choose_ridge", "ridges")
-    return _least(flow.limit, tried, X_held, y_held, radius, norm, box, attack_steps, random_start, rng)
+    gain = as_number(gain, "choose_ridge", "gain", at_least=0.0, at_most=1.0)
+    return _least(flow.limit, tried, gain, X_held, y_held, radius, norm, box, attack_steps, random_start, rng)
 
 
 def _natural_times(flow: GradientFlow, who: str) -> Array:
@@ -133,14 +138,25 @@ def _numbers(values: ArrayLike, who: str, name: str) -> Array:
     return found
 
 
-def _least(member: Callable[[float], KernelPredictor], tried: Array, X: ArrayLike, y: ArrayLike, radius: float,
-           norm: float | str, box: Box | None, steps: int, random_start: bool, rng: Any) -> TunedPredictor:
-    """Return the member of least loss, all attacked with the same random numbers: differences are the members' own."""
+def _misfit(values: Array, goals: Array) -> float:
+    missed = values - goals
+    return float((missed * missed).sum()) / (2 * goals.shape[0])
+
+
+def _least(member: Callable[[float], KernelPredictor], tried: Array, gain: float, X: ArrayLike, y: ArrayLike,
+           radius: float, norm: float | str, box: Box | None, steps: int, random_start: bool, rng: Any,
+           ) -> TunedPredictor:
+    """Return the best admitted member, all attacked with the same random numbers: differences are the members' own."""
     seed = int(np.random.default_rng(rng).integers(2**63))
     found = [member(float(value)) for value in tried]
     losses = np.array([attacked_loss(f, X, y, radius, norm=norm, box=box, steps=steps, random_start=random_start,
                                      rng=seed) for f in found])
-    best = int(np.argmin(losses))
-    for part in (tried, losses):
+    goals, _ = as_columns(y, np.asarray(X).shape[0], "attacked_loss", "targets")
+    clean = np.array([_misfit(f(X), goals) for f in found])
+    nothing = _misfit(np.zeros_like(goals), goals)
+    # the minimum keeps the best clean candidate, also where none gains over f = 0 and where the difference rounds
+    bar = max(nothing - gain * max(nothing - float(clean.min()), 0.0), float(clean.min()))
+    best = int(np.argmin(np.where(clean <= bar, losses, np.inf)))
+    for part in (tried, losses, clean):
         part.setflags(write=False)
-    return TunedPredictor(found[best], float(tried[best]), tried, losses)
+    return TunedPredictor(found[best], float(tried[best]), tried, losses, clean)

@@ -64,18 +64,34 @@ def test_the_loss_of_several_outputs_adds_them() -> None:
     assert attacked_loss(f, Z, [[1.0, 0.0, 2.0], [0.0, 0.0, 1.0]], 0.1, rng=0) == 1.5
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("grid", sorted(CHOICES))
-def test_the_choice_has_the_least_loss_of_all_candidates(grid: str) -> None:
-    points, y, held, goals = noisy(0)
+def test_the_choice_has_the_least_loss_of_the_candidates_that_gain_enough(grid: str, seed: int, gain: float) -> None:
+    points, y, held, goals = noisy(seed)
     values = [0.001, 0.01, 0.1, 1.0, 10.0]
-    tuned = CHOICES[grid](KERNEL, points, y, held, goals, radius=0.2, random_start=False, **{grid: values})
+    tuned = CHOICES[grid](KERNEL, points, y, held, goals, radius=0.2, gain=gain, random_start=False,
+                          **{grid: values})
     flow = GradientFlow.of(KERNEL, points, y)
     members = [flow.at(v) if grid == "times" else flow.limit(v) for v in values]
     losses = [attacked_loss(f, held, goals, 0.2, random_start=False) for f in members]
+    gains = [0.5 - clean_loss(f, held, goals) for f in members]  # all targets are -1 or +1
+    best = min((loss, k) for k, loss in enumerate(losses) if gains[k] >= gain * max(gains) - 1e-15)[1]
     assert tuned.losses.tolist() == losses
     assert tuned.candidates.tolist() == values
-    assert tuned.chosen == values[int(np.argmin(losses))]
-    np.testing.assert_array_equal(tuned.predictor(OTHER), members[int(np.argmin(losses))](OTHER))
+    assert tuned.chosen == values[best]
+    np.testing.assert_array_equal(tuned.predictor(OTHER), members[best](OTHER))
+
+
+@pytest.mark.parametrize("grid", sorted(CHOICES))
+def test_under_strong_attack_only_the_demanded_gain_keeps_a_choice_from_learning_nothing(grid: str) -> None:
+    points, y, held, goals = noisy(5)
+    free, bound = (CHOICES[grid](KERNEL, points, y, held, goals, radius=1.0, gain=gain, rng=0) for gain in (0.0, 0.5))
+    least = free.candidates.min() if grid == "times" else free.candidates.max()
+    assert free.chosen == least
+    assert np.abs(free.predictor(held)).max() < 0.2
+    assert np.abs(bound.predictor(held)).max() > 0.4
+    assert (np.sign(bound.predictor(held)[:, 0]) == goals).mean() > 0.6
 
 
 @pytest.mark.parametrize("grid", sorted(CHOICES))
@@ -155,6 +171,13 @@ def test_different_seeds_hold_out_different_rows() -> None:
 def test_wrong_candidates_are_named(grid: str, values: Any) -> None:
     with pytest.raises(ValueError, match=f"{grid} must be a list"):
         CHOICES[grid](KERNEL, X, LABELS, Z, [1.0, -1.0], radius=0.1, **{grid: values})
+
+
+@pytest.mark.parametrize("grid", sorted(CHOICES))
+@pytest.mark.parametrize("gain", [-0.1, 1.1, math.nan])
+def test_a_gain_outside_0_1_is_refused(grid: str, gain: float) -> None:
+    with pytest.raises(ValueError, match="gain"):
+        CHOICES[grid](KERNEL, X, LABELS, Z, [1.0, -1.0], radius=0.1, gain=gain)
 
 
 @pytest.mark.parametrize("choose", CHOICES.values())

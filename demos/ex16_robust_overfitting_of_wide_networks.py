@@ -5,11 +5,11 @@ Robust overfitting of infinitely wide networks
 Train an infinitely wide network on digits 3 and 8, a tenth of the labels wrong, with or without an adversary. Its
 robust test accuracy rises, and then falls: both runs end in the same interpolant, which is not robust. How far
 attacked training still is from that interpolant is bounded in advance, whatever the attack. Accuracies stand between
-an attack, from above, and a certificate from the kernel, from below; stopping early and ridge keep both. Needs
-scikit-learn, for the images.
+an attack, from above, and a certificate from the kernel, from below; stopping early and ridge keep both, and strengths
+of the attack that are learned beat them. Needs scikit-learn, for the images.
 
-``python demos/ex16_robust_overfitting_of_wide_networks.py --full`` takes three splits instead of one, and a stronger
-attack.
+``python demos/ex16_robust_overfitting_of_wide_networks.py --full`` takes three splits instead of one, a
+stronger attack, and three l_inf radii.
 """
 
 import sys
@@ -20,14 +20,13 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import constructive as con
-from constructive import tangent
+from constructive import domain, tangent
 
 SEED = 0
 TRAIN, VALIDATION, WRONG = 180, 60, 0.1
 KERNEL = tangent.ReluKernel(depth=3, weight_std=1.76, bias_std=0.18)
-RADIUS, RADII, FLAT = 0.3, (0.01, 0.05, 0.1, 0.2, 0.3, 0.5), (0.05, 0.1, 0.15)
+RADIUS, RADII, FLAT = 0.3, (0.01, 0.05, 0.1, 0.2, 0.3, 0.5), {False: (0.15,), True: (0.05, 0.1, 0.15)}
 TIMES = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.25, 0.6, 1.6, 5.0, 20.0)
-STOPS, RIDGES, FLOOR = np.logspace(-2.5, 1.0, 11), np.logspace(-1.0, 2.5, 11), 0.75
 QUICK, THOROUGH = {"steps": 10, "starts": 0}, {"steps": 20, "starts": 1}
 MODELS = ("interpolant", "stopped early", "ridge")
 BLUE, ORANGE, GREEN, VERMILION, BLACK = (con.plotting.BLUE, con.plotting.ORANGE, con.plotting.GREEN,
@@ -37,7 +36,7 @@ BLUE, ORANGE, GREEN, VERMILION, BLACK = (con.plotting.BLUE, con.plotting.ORANGE,
 def main(out=None, seed=SEED, full=False):
     """Train, attack, certify and draw; return the report, and save it with its picture into ``out`` if given."""
     attack = THOROUGH if full else QUICK
-    cases = [case(seed + k, attack) for k in range(3 if full else 1)]
+    cases = [case(seed + k, full, attack) for k in range(3 if full else 1)]
     judge, exactly = con.evidence.judge, con.evidence.exactly
     gone = [c["bounds"] for c in cases]
     report = con.Report(
@@ -64,11 +63,11 @@ def main(out=None, seed=SEED, full=False):
             f"ridge, {len(cases[0]['z'])} for the test; {WRONG:.0%} of the labels of the first two wrong, drawn anew "
             f"for each of {len(cases)} splits; test labels as published",
             f"kernel: depth {KERNEL.depth}, weight_std {KERNEL.weight_std}, bias_std {KERNEL.bias_std}; attacked "
-            "training: a strength for each image, log uniform on (0, 2), constant in time",
+            "training: a strength for each image, log uniform between 1 and e^2, constant in time",
             "found: accuracy left by an attack, an upper bound of robust accuracy, each error proved with roundings; "
             "certified: right on the whole ball, proved, a lower bound, which is loose for interpolants",
-            f"time and ridge are chosen by the squared loss under attack on the validation images, among models right "
-            f"on {FLOOR:.0%} of them: without that floor a large radius chooses models that know one class only",
+            "time and ridge are chosen by the squared loss under attack on the validation images; learned strengths "
+            "descend that loss, 60 steps",
         ),
         seed=seed,
     )
@@ -99,7 +98,7 @@ def images(seed):
     return X, y, labels
 
 
-def case(seed, attack):
+def case(seed, full, attack):
     """Return one split: both flows with their accuracies, bounds on the distance to the limit, and three models."""
     X, y, labels = images(seed)
     seen, kept = slice(TRAIN), slice(TRAIN, TRAIN + VALIDATION)
@@ -115,43 +114,37 @@ def case(seed, attack):
 
     paths = {"plain": [measured(flow.at(t), RADIUS) for t in TIMES],
              "attacked": [measured(attacked.predictor(k, KERNEL, X_seen), RADIUS) for k in range(len(TIMES))]}
-    stop, ridge = chosen(flow, X[kept], labels[kept], seed, radius=RADIUS, norm=2)
-    models = dict(zip(MODELS, (limit, flow.at(stop), flow.limit(ridge)), strict=True))
+    kept_too = (X_seen, y_seen, X[kept], labels[kept])
+    early = tangent.stop_early(KERNEL, *kept_too, radius=RADIUS, norm=2, rng=seed)
+    ridge = tangent.choose_ridge(KERNEL, *kept_too, radius=RADIUS, norm=2, rng=seed)
+    models = dict(zip(MODELS, (limit, early.predictor, ridge.predictor), strict=True))
     budgets = tangent.attack_budgets(KERNEL, X_seen, RADIUS)
     saturated = tangent.saturated_flow(theta, -y_seen, budgets)
     cross = KERNEL.ntk(Z, X_seen)
     return {
         "seed": seed, "z": z, "flow": flow, "theta": theta, "y": y_seen, "paths": paths,
-        "limit": measured(limit, RADIUS), "stop": stop, "ridge": ridge,
+        "limit": measured(limit, RADIUS), "stop": early.chosen, "ridge": ridge.chosen,
         "models": {name: [measured(f, radius) for radius in RADII] for name, f in models.items()},
-        "flat": flat(flow, X, y, labels, seed, attack),
+        "flat": flat(limit, X, y, labels, seed, FLAT[full], attack),
         "bounds": tangent.degeneration_bounds(KERNEL, X_seen, y_seen, strengths, np.logspace(-3, 2.3, 60), Z),
         "saturated": saturated, "latest": tangent.extinction_bounds(theta, -y_seen, budgets),
         "saturated gap": np.abs(cross @ (limit.coefficients + saturated.moved)).max(axis=(1, 2)),
     }
 
 
-def chosen(flow, X, y, seed, **ball):
-    """Return the time and the ridge with the least squared loss under attack on the validation images."""
-    def loss(f):
-        if (y * f(X)[:, 0] > 0.0).mean() < FLOOR:
-            return np.inf
-        moved = tangent.last_iterate(f, X, y, ball["radius"], norm=ball["norm"], rng=seed)
-        return float(((f(moved)[:, 0] - y) ** 2).mean())
-
-    return (min(STOPS, key=lambda t: loss(flow.at(t))), min(RIDGES, key=lambda r: loss(flow.limit(r))))
-
-
-def flat(flow, X, y, labels, seed, attack):
-    """Return (clean, robust found) accuracies of the models in l_inf balls, time and ridge chosen for each radius."""
+def flat(limit, X, y, labels, seed, radii, attack):
+    """Return (clean, robust found) accuracies in l_inf balls of images, each model chosen or trained for its radius."""
     kept, held = slice(TRAIN, TRAIN + VALIDATION), slice(TRAIN + VALIDATION, None)
-    everything = tangent.GradientFlow.of(KERNEL, X[:TRAIN + VALIDATION], labels[:TRAIN + VALIDATION]).limit()
-    rows = {}
-    for radius in FLAT:
-        stop, ridge = chosen(flow, X[kept], labels[kept], seed, radius=radius, norm=np.inf)
-        for name, f in (("interpolant", flow.limit()), ("interpolant, validation images too", everything),
-                        ("stopped early", flow.at(stop)), ("ridge", flow.limit(ridge))):
-            seen = tangent.kernel_attack(f, X[held], y[held], radius, rng=seed, **attack)
+    data = (X[:TRAIN], labels[:TRAIN], X[kept], labels[kept])
+    everything = tangent.fit_interpolant(KERNEL, X[:TRAIN + VALIDATION], labels[:TRAIN + VALIDATION])
+    box, rows = domain.Box(np.full(64, -0.5), np.full(64, 0.5)), {}
+    for radius in radii:
+        ball = {"radius": radius, "box": box, "rng": seed}
+        for name, f in (("interpolant", limit), ("interpolant, validation images too", everything),
+                        ("stopped early", tangent.stop_early(KERNEL, *data, **ball).predictor),
+                        ("ridge", tangent.choose_ridge(KERNEL, *data, **ball).predictor),
+                        ("learned strengths", tangent.AdvNTK.train(KERNEL, *data, **ball).predictor)):
+            seen = tangent.kernel_attack(f, X[held], y[held], **ball, **attack)
             rows[name, radius] = (float((seen.clean > 0.0).mean()), 1.0 - seen.error)
     return rows
 
@@ -215,13 +208,13 @@ def by_model(cases):
 
 def flat_table(cases):
     """Return clean and attacked accuracies in l_inf."""
-    rows = []
+    rows, radii = [], list(dict.fromkeys(radius for _, radius in cases[0]["flat"]))
     for name in dict.fromkeys(name for name, _ in cases[0]["flat"]):
         rows.append((name, *(" / ".join(shown([c["flat"][name, radius][k] for c in cases]) for k in (0, 1))
-                             for radius in FLAT)))
+                             for radius in radii)))
     return con.evidence.Table("Clean / robust test accuracy found, l_inf", ("model", *(
-        f"radius {radius}" for radius in FLAT)), tuple(rows), "an attack's accuracies are upper bounds; time and ridge "
-        "chosen for each radius by the attacked squared loss on validation images")
+        f"radius {radius}" for radius in radii)), tuple(rows), "an attack's accuracies are upper bounds; balls cut with "
+        "the range of ink; time, ridge and strengths for each radius")
 
 
 def distances(found):

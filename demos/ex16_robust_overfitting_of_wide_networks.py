@@ -213,8 +213,8 @@ def flat_table(cases):
         rows.append((name, *(" / ".join(shown([c["flat"][name, radius][k] for c in cases]) for k in (0, 1))
                              for radius in radii)))
     return con.evidence.Table("Clean / robust test accuracy found, l_inf", ("model", *(
-        f"radius {radius}" for radius in radii)), tuple(rows), "an attack's accuracies are upper bounds; balls cut with "
-        "the range of ink; time, ridge and strengths for each radius")
+        f"radius {radius}" for radius in radii)), tuple(rows), "an attack's accuracies are upper bounds; balls cut "
+        "with the range of ink; time, ridge and strengths for each radius")
 
 
 def distances(found):
@@ -265,7 +265,7 @@ def draw_distance(found, axes):
     axes.plot(saturated.times[1:], found["saturated gap"][1:], color=GREEN, lw=2.2, label="attack with full budget")
     end = saturated.extinction
     axes.axvspan(end.lower, end.upper, color=GREEN, alpha=0.18, lw=0, label="its end, enclosed")
-    axes.axvline(found["latest"].upper, color=GREEN, lw=1.4, ls="--", label="its end, bound before training")
+    axes.axvline(found["latest"].upper, color=GREEN, lw=1.4, ls="--", label="its latest end, by formula")
     axes.set(xscale="log", yscale="log", xlabel="training time (log scale)", xlim=(1e-3, 200), ylim=(1e-11, 300),
              ylabel="largest distance from the limit\non test images (log scale)")
     axes.set_title("attacked training ends in the interpolant", fontsize=13)

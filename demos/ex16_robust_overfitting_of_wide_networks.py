@@ -5,8 +5,9 @@ Robust overfitting of infinitely wide networks
 Train an infinitely wide network on digits 3 and 8, a tenth of the labels wrong, with or without an adversary. Its
 robust test accuracy rises, and then falls: both runs end in the same interpolant, which is not robust. How far
 attacked training still is from that interpolant is bounded in advance, whatever the attack. Accuracies stand between
-an attack, from above, and a certificate from the kernel, from below; stopping early and ridge keep both; strengths of
-the attack that are learned keep more against a strong attack, at the price of some clean accuracy. Needs scikit-learn, for the images.
+an attack, from above, and a certificate from the kernel, from below; stopping early and ridge keep both. Learned
+strengths of the attack keep more where it is strong, at the price of some clean accuracy. Needs scikit-learn, for the
+images.
 
 ``python demos/ex16_robust_overfitting_of_wide_networks.py --full`` takes three splits instead of one, a
 stronger attack, and three l_inf radii.

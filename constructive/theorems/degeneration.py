@@ -133,7 +133,7 @@ def lowest(flow: AttackedFlow, instance: Instance) -> Bracket:
 THEOREM = Theorem(
     name="adversarial-training-degenerates",
     source=Source("2310.06112", "adversarial training of wide networks degenerates to plain training", "sharper",
-                  "abstract"),
+                  "secondary"),
     statement="Let theta be positive definite with extreme eigenvalues lmin, lmax, du/dt = -theta diag(strengths) u, "
               "V(u) = u^T theta^-1 u. V(u_0) exp(-2 lmax int max strength) <= V(u_t) <= V(u_0) exp(-2 lmin int min "
               "strength), and |f_t - f_inf| <= sqrt(q V(u_t)), q(x) = k(x, X) theta^-1 k(X, x), f_inf the interpolant "

@@ -102,7 +102,7 @@ def plant(found: SaturatedFlow, instance: Instance, rng: np.random.Generator) ->
 THEOREM = Theorem(
     name="saturated-attack-extinguishes",
     source=Source("2310.06112", "adversarial training of wide networks degenerates to plain training", "ours",
-                  "abstract"),
+                  "secondary"),
     statement="Let every residual be raised by a full budget, du/dt in -theta (u + r u_i / |u_i|), theta positive "
               "definite. Then u = 0 from a time on that is at most log(1 + sqrt(l V) / min r) / l and at least "
               "log(1 + sqrt(L V) / (max r sqrt(n))) / L, l and L the extreme eigenvalues, V = sum u_0^T theta^-1 u_0: "

@@ -86,7 +86,7 @@ def plant(found: Bounds, instance: Instance, rng: np.random.Generator) -> Bounds
 
 THEOREM = Theorem(
     name="kernel-balls",
-    source=Source("2310.06112", "robustness of what wide networks learn", "ours", "abstract"),
+    source=Source("2310.06112", "robustness of what wide networks learn", "ours", "secondary"),
     statement="For |x' - x|_2 <= r and f = sum_j alpha_j k(., x_j): |f(x') - f(x)| <= |f| sqrt(kappa / d) r in the "
               "space of the covariance, <= |f| sqrt(B) in that of the tangent kernel, B from a recursion over layers "
               "in r, |x| and depth alone, and <= r sum_j |alpha_j| G_j with slopes G_j of the kernel: all proved, all "

@@ -68,7 +68,7 @@ def plant(found: float, instance: Instance, rng: np.random.Generator) -> float:
 THEOREM = Theorem(
     name="input-gradient-of-wide-networks",
     source=Source("2310.06112", "the kernel of input gradients that the attack's strength rests on", "sharper",
-                  "abstract"),
+                  "secondary"),
     statement="At initialization of an infinitely wide ReLU network of depth L, E[d_a f d_b f] = kappa / d for a = b "
               "and 0 else, kappa = weight_std^(2 L) / 2^(L - 1), at every x != 0 and for every bias: and E(f(x) - "
               "f(z))^2 <= kappa |x - z|^2 / d for all x and z, an equality up to O(|x - z|^3).",

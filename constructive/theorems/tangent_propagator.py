@@ -98,7 +98,7 @@ def _zero(**_: Any) -> float:
 
 PROPAGATOR = Theorem(
     name="tangent-propagator",
-    source=Source("2310.06112", "closed form of adversarial training", "sharper", "abstract"),
+    source=Source("2310.06112", "closed form of adversarial training", "sharper", "secondary"),
     statement="theta^-1 (I - exp(-theta diag(a))) = diag(m) phi(diag(m) theta diag(m)) diag(m), m = sqrt(a), phi(z) = "
               "(1 - e^-z) / z: symmetric, between 0 and theta^-1, computed without an inverse to a rounding error of "
               "about 2^-53 max a / min a.",
@@ -161,7 +161,7 @@ def plant_slopes(found: dict[str, Array], instance: Instance, rng: np.random.Gen
 
 GRADIENT = Theorem(
     name="tangent-propagator-gradient",
-    source=Source("2310.06112", "training the attack strengths", "ours", "abstract"),
+    source=Source("2310.06112", "training the attack strengths", "ours", "secondary"),
     statement="The derivative of any loss of W(a) Y in each a_k is exact from one eigendecomposition: divided "
               "differences of exp at 0, 0, -l_i, -l_j replace Duhamel's integral; no inverse, a_k = 0 and singular "
               "kernel matrices included.",
@@ -251,7 +251,7 @@ def plant_profiles(found: Residuals, instance: Instance, rng: np.random.Generato
 
 CLOSED_FORM = Theorem(
     name="attacked-closed-form",
-    source=Source("2310.06112", "closed form of adversarial training", "ours", "abstract"),
+    source=Source("2310.06112", "closed form of adversarial training", "ours", "secondary"),
     statement="Let theta be positive definite with a connected graph. exp(-theta diag(integral of the strengths)) "
               "propagates the residuals for all times exactly if strengths(t) = c(t) strengths(0); then all "
               "theta diag(strengths(t)) commute. For other strengths a product of exponentials, one a piece, is right.",

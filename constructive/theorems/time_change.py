@@ -61,7 +61,7 @@ def plant(flow: AttackedFlow, instance: Instance, rng: np.random.Generator) -> A
 
 THEOREM = Theorem(
     name="common-attack-changes-time",
-    source=Source("2310.06112", "adversarial training of wide networks in closed form", "ours", "abstract"),
+    source=Source("2310.06112", "adversarial training of wide networks in closed form", "ours", "secondary"),
     statement="If the attack multiplies all residuals by one number e^a(t), attacked training at time t is training "
               "without attack at tau(t) = int_0^t e^a, on the data and everywhere else: f_t - f_0 = -k(x, X) W(tau) "
               "u_0. Whatever adversarial training gains over early stopping comes from rates that differ.",

@@ -7,24 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from record_cases import case, refuted
 
 from constructive.evidence import Verdict
 from constructive.tangent.attacked import adversarial_flow
 from constructive.tangent.propagator import Propagator
 from constructive.theorems import degeneration, extinction, tangent_propagator
-from constructive.verification import generator, verify
+from constructive.verification import verify
 
 RECORDS = (tangent_propagator.PROPAGATOR, tangent_propagator.GRADIENT, tangent_propagator.CLOSED_FORM,
            degeneration.THEOREM, extinction.THEOREM)
-
-
-def case(record: Any, k: int = 0, **arguments: Any) -> tuple[Any, Any]:
-    instance = record.draw(generator(record.name, 3, k), **arguments)
-    return record.build(**instance), instance
-
-
-def refuted(record: Any, found: Any, instance: Any) -> list[str]:
-    return [check.claim for check in record.check(found, instance).checks if check.verdict is Verdict.REFUTED]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)

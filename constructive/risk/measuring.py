@@ -17,6 +17,7 @@ from constructive.interop import as_network
 from constructive.labels import Labels, clean_labels
 from constructive.network import Network
 from constructive.risk.found import Found, Task, by_all, by_bounds, by_evaluation, nearest_rivals
+from constructive.risk.kernels import measure_predictor, predictor_of
 from constructive.risk.measurement import Measurement
 from constructive.risk.routes import exact_rule_holds, measure_student, measure_with_rule
 from constructive.students import NearestNeighbor, Student
@@ -34,12 +35,14 @@ def robust_error(model: Any, X: ArrayLike, y: Any, *, radius: float, norm: float
                  classes: Sequence[Any] | None = None, rng: np.random.Generator | int = 0) -> Bracket:
     """Return a bracket of the fraction of points whose closed ball holds a wrong answer of the model.
 
-    ``model``: Network, Student, Teacher, NearestNeighbor, or anything :func:`constructive.as_network` reads. X (n, d),
+    ``model``: Network, Student, Teacher, NearestNeighbor, anything :func:`constructive.as_network` reads, or a
+    predictor of ``constructive.tangent``, what trained it, or its estimator (ReluKernel, norm 2 or inf). X (n, d),
     y (n,) labels; a tie or a score of exactly 0 is wrong; real labels must be met exactly on the whole ball. Lower
     end: proved errors (a witness was evaluated, or the student's exact rule); upper end: points not proved right.
-    ``budget``: boxes of branch and bound for each point that bounds and attacks leave open. ``classes`` in the
-    order of the model's outputs, where neither y nor the model shows all. Evidence ENCLOSED: the bracket holds for
-    the program as executed. Raises TypeError or ValueError for models and data that do not fit.
+    ``budget``: boxes of branch and bound, or of a cover, for each point that bounds and attacks leave open.
+    ``classes`` in the order of the model's outputs, where neither y nor the model shows all. Evidence ENCLOSED: the
+    bracket holds for the program as executed; of kernel predictors, for the real function of their coefficients.
+    Raises TypeError or ValueError for models and data that do not fit.
     """
     return _measured(model, X, y, radius, norm, budget, classes, rng, 0, False).error
 
@@ -72,6 +75,10 @@ def _measured(model: Any, X: ArrayLike, y: Any, radius: float, norm: float, budg
     model = getattr(model, "student_", model)  # the library's own estimators carry theirs
     if isinstance(model, NearestNeighbor):
         return _of_neighbors(model, X, y, size, p, gradients)
+    predictor = predictor_of(model)
+    if predictor is not None:
+        return measure_predictor(predictor, X, y, size, p, boxes, _classes_of(model) if classes is None else classes,
+                                 rng, who)
     if not isinstance(model, (Network, Student, Teacher)):
         classes = _classes_of(model) if classes is None else classes
         model = as_network(model)

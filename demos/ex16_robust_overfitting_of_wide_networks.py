@@ -57,6 +57,8 @@ def main(out=None, seed=SEED, full=False):
             judge(f"certified accuracy at l_2 radius {RADII[2]}: stopped early less interpolant",
                   exactly(np.mean([certified(c["models"]["stopped early"][2]) - certified(c["models"]["interpolant"][2])
                                    for c in cases])), ">=", 0.3, "between proofs, not truths"),
+            judge("robust_error of a drawn network of width 128, its own answers as labels: upper end less lower",
+                  exactly(own_answers(cases[0], seed).width), "<=", 0.05, f"l_2 radius {RADII[1]}, 40 images"),
         ),
         tables=(course(cases), by_model(cases), flat_table(cases), distances(gone[0])),
         notes=(
@@ -123,7 +125,7 @@ def case(seed, full, attack):
     saturated = tangent.saturated_flow(theta, -y_seen, budgets)
     cross = KERNEL.ntk(Z, X_seen)
     return {
-        "seed": seed, "z": z, "flow": flow, "theta": theta, "y": y_seen, "paths": paths,
+        "seed": seed, "Z": Z, "z": z, "flow": flow, "theta": theta, "y": y_seen, "paths": paths,
         "limit": measured(limit, RADIUS), "stop": early.chosen, "ridge": ridge.chosen,
         "models": {name: [measured(f, radius) for radius in RADII] for name, f in models.items()},
         "flat": flat(limit, X, y, labels, seed, FLAT[full], attack),
@@ -148,6 +150,14 @@ def flat(limit, X, y, labels, seed, radii, attack):
             seen = tangent.kernel_attack(f, X[held], y[held], **ball, **attack)
             rows[name, radius] = (float((seen.clean > 0.0).mean()), 1.0 - seen.error)
     return rows
+
+
+def own_answers(found, seed):
+    """Return which part of 40 images a drawn, finite network answers otherwise nearby: an ordinary Network, proved."""
+    network = tangent.WideNetwork.drawn(KERNEL, 64, 128, rng=seed).network()
+    images = found["Z"][:40]
+    answers = np.where(network(images)[:, 0] > 0.0, 1, -1)
+    return con.robust_error(network, images, answers, radius=RADII[1], norm=2, budget=2)
 
 
 def common(found):

@@ -30,10 +30,11 @@ from constructive.tangent.predictor import KernelPredictor
 from constructive.tangent.propagator import Propagator
 from constructive.tangent.relu import ReluKernel
 from constructive.tangent.saturated import SaturatedFlow, attack_budgets, extinction_bounds, saturated_flow
+from constructive.tangent.scales import scale_gradients
 from constructive.tangent.wide import WideNetwork
 
 __all__ = [
-    "ReluKernel", "ErfKernel", "KernelPredictor",
+    "ReluKernel", "ErfKernel", "scale_gradients", "KernelPredictor",
     "GradientFlow",
     "Propagator", "AttackedFlow", "adversarial_flow",
     "SaturatedFlow", "saturated_flow", "attack_budgets", "extinction_bounds",

@@ -86,7 +86,8 @@ class GradientFlow:
             (self.eigenvalues <= negligible(self.eigenvalues))[:, None] * (self.vectors.T @ goal))))
         if missed > REACHED * float(np.linalg.norm(goal)):
             warnings.warn(f"GradientFlow.limit: the kernel matrix is singular and the targets are missed by "
-                          f"{missed:.3g}: equal points have different targets, of which the limit takes the mean",
+                          f"{missed:.3g}: equal points, or points that differ by too little for the kernel, have "
+                          "different targets, of which the limit takes the mean",
                           RuntimeWarning, stacklevel=2)
         return found
 

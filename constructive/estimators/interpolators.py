@@ -1,8 +1,7 @@
 """Students as scikit-learn estimators: for pipelines, grids over parameters, and cross-validation.
 
 Data flow of ``fit``: X, y -> equal points settled -> a radius below half the separation -> a teacher, fitted on the
-same data -> :func:`constructive.memorize` -> ``student_``. Everything else asks the student. Needs the extra
-``sklearn``; ``import constructive`` does not load this module.
+same data -> :func:`constructive.memorize` -> ``student_``. Everything else asks the student.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ try:
 except ImportError as error:
     raise ImportError("constructive.estimators needs scikit-learn >= 1.6: pip install 'constructive[sklearn]'"
                       ) from error
-
-__all__ = ["RobustInterpolatorClassifier", "RobustInterpolatorRegressor"]
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,112 @@
+"""The effective ridge: golden values, the proved bracket, its equation in rational arithmetic, its laws."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constructive.ridge.effective import effective_bracket, effective_ridge, effective_ridges
+from constructive.ridge.spectra import Spectrum, isotropic, power_law, spiked
+
+GOLDEN = [
+    (spiked(10, 1.0, 1990, 20.0), 200, 0.0, 0.0947356484185),
+    (spiked(10, 1.0, 1990, 20.0), 200, 0.1, 0.203763109809793),
+    (spiked(10, 1.0, 1990, 20.0), 200, 1.0, 1.12559215940),
+    (spiked(10, 1.0, 10**10, 10.0), 200, 0.0, 0.0524937800585259),
+    (spiked(10, 1.0, 10**10, 10.0), 200, 1e-3, 0.0535410013270651),
+    (isotropic(240), 60, 0.0, 3.0),
+    (isotropic(30), 60, 0.1, 0.174165738677394),
+    (power_law(50, 1.0), 50, 1e-6, 1.98690189203113e-4),
+    (power_law(50, 1.0), 50, 1e-10, 1.98036109957586e-6),
+    (power_law(50, 1.0), 50, 1e-14, 1.98029574608412e-8),
+]
+
+
+def drawn(seed: int) -> tuple[Spectrum, int, float]:
+    """Return a drawn spectrum (decays, blocks, three scales), n and a ridge, 0 among them."""
+    rng = np.random.default_rng(seed)
+    b = int(rng.integers(1, 40))
+    j = np.arange(1.0, b + 1.0)
+    values = [j ** -rng.uniform(0.0, 3.0), np.exp(-rng.uniform(0.0, 0.5) * j), np.sort(rng.uniform(1e-3, 1.0, b))[::-1],
+              10.0 ** -np.floor(j / 4.0)][seed % 4]
+    counts = rng.integers(1, 5, b) if seed % 3 else 10.0 ** rng.integers(0, 4, b)
+    ridge = 0.0 if seed % 5 == 0 else float(10.0 ** rng.uniform(-8.0, 2.0))
+    return Spectrum(values, counts, rng.uniform(size=b)), int(rng.integers(1, 60)), ridge
+
+
+@pytest.mark.parametrize(("spectrum", "n", "ridge", "kappa"), GOLDEN)
+def test_golden_values(spectrum: Spectrum, n: int, ridge: float, kappa: float) -> None:
+    assert effective_ridge(spectrum, n, ridge) == pytest.approx(kappa, rel=2e-12)
+
+
+def test_the_equation_holds_in_rational_arithmetic_where_the_matrix_is_nearly_singular() -> None:
+    spectrum, ridge = power_law(50, 1.0), 1e-14
+    kappa = effective_ridge(spectrum, 50, ridge)
+
+    def left(k: Fraction) -> Fraction:
+        return k * (1 - sum(Fraction(float(v)) / (Fraction(float(v)) + k) for v in spectrum.eigenvalues) / 50)
+
+    slack = Fraction(1, 10**14)
+    assert left(Fraction(kappa) * (1 - slack)) < Fraction(ridge) < left(Fraction(kappa) * (1 + slack))
+
+
+@given(st.integers(0, 10**6))
+def test_the_root_lies_in_the_bracket_and_solves_the_equation(seed: int) -> None:
+    spectrum, n, ridge = drawn(seed)
+    kappa = effective_ridge(spectrum, n, ridge)
+    lower, upper = effective_bracket(spectrum, n, ridge)
+    assert lower * (1.0 - 1e-9) <= kappa <= upper * (1.0 + 1e-9)
+    df1 = float((spectrum.multiplicities * spectrum.eigenvalues / (spectrum.eigenvalues + kappa)).sum())
+    assert abs(kappa * (1.0 - df1 / n) - ridge) <= 1e-10 * max(kappa, 1.0)
+
+
+@given(st.integers(0, 10**6), st.floats(1.001, 10.0))
+def test_the_root_increases_with_the_ridge(seed: int, factor: float) -> None:
+    spectrum, n, ridge = drawn(seed)
+    small, large = effective_ridges(spectrum, n, [ridge, factor * ridge + 1e-6])
+    assert small < large
+
+
+@given(st.integers(0, 10**6))
+def test_blocks_mean_the_same_as_their_eigenvalues_one_by_one(seed: int) -> None:
+    spectrum, n, ridge = drawn(3 * seed + 1)
+    every = np.repeat(spectrum.eigenvalues, spectrum.multiplicities.astype(int))
+    apart = Spectrum.of(every, np.zeros(every.size))
+    assert effective_ridge(apart, n, ridge) == pytest.approx(effective_ridge(spectrum, n, ridge), rel=1e-9, abs=1e-15)
+    k = np.arange(0, min(n, every.size + 1))
+    s = np.append(np.cumsum(every[::-1])[::-1], 0.0)
+    assert effective_bracket(spectrum, n, ridge)[1] == pytest.approx(((s[k] + n * ridge) / (n - k)).min(), rel=1e-12)
+    m = np.arange(1, every.size + 1)
+    least = ridge + (every * np.maximum(m - n, 0)).max() / n
+    assert effective_bracket(spectrum, n, ridge)[0] == pytest.approx(least, rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [1, 49, 50])
+def test_without_ridge_and_with_no_more_directions_than_data_it_is_zero(p: int) -> None:
+    assert effective_ridge(power_law(p, 1.0), 50, 0.0) == 0.0
+
+
+def test_close_to_as_many_directions_as_data_it_still_converges() -> None:
+    kappa = effective_ridge(power_law(194, 1.0), 186, 1e-12)
+    v = power_law(194, 1.0).eigenvalues
+    assert kappa * (1.0 - (v / (v + kappa)).sum() / 186) == pytest.approx(1e-12, abs=1e-16)
+
+
+def test_shapes_are_kept() -> None:
+    assert effective_ridges(isotropic(9), 3, np.ones((2, 1, 3))).shape == (2, 1, 3)
+    assert isinstance(effective_ridge(isotropic(9), 3, 1.0), float)
+
+
+@pytest.mark.parametrize("ridge", [-1.0, np.nan, np.inf, []])
+def test_ridges_that_are_not_finite_and_nonnegative_are_refused(ridge: object) -> None:
+    with pytest.raises(ValueError, match="ridge="):
+        effective_ridges(isotropic(9), 3, ridge)
+
+
+def test_no_data_are_refused() -> None:
+    with pytest.raises(ValueError, match="n=0 must be >= 1"):
+        effective_ridge(isotropic(9), 0, 1.0)

@@ -61,7 +61,7 @@ class GateFeatures:
         return np.asarray(moves * gates @ np.asarray(Z, dtype=np.float64))
 
     def secants(self, X: ArrayLike, Z: ArrayLike, weights: ArrayLike, *, step: float) -> Array:
-        """Return (f(x + step e_a) - f(x - step e_a)) / (2 step), (n, d), f = sum_j weights_ij k_m(., z_j) at x = x_i."""
+        """Return (f(x + step e_a) - f(x - step e_a)) / (2 step), (n, d), f = sum_j weights_ij k_m(., z_j), x = x_i."""
         points = as_points(X, "GateFeatures.secants", dimension=self.weights.shape[1])
         h = as_number(step, "GateFeatures.secants", "step", above=0.0)
         moves = weights_of(weights, points.shape[0], np.shape(Z)[0], "GateFeatures.secants")

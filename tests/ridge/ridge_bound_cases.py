@@ -64,3 +64,25 @@ def transposed(matrix):
 
 def trace(matrix):
     return sum((matrix[i][i] for i in range(len(matrix))), Fraction(0))
+
+
+def moments(X, values, theta, ridge):
+    """(bias, variance, signal energy, noise energy) at unit noise, from the definition: no spectral formula."""
+    n = X.shape[0]
+    gram = X @ X.T + n * ridge * np.eye(n)
+    fit = X.T @ (np.linalg.inv(gram) if ridge > 0.0 or n <= X.shape[1] else np.linalg.pinv(gram))
+    signal = fit @ (X @ theta)
+    error = signal - theta
+    return (float(values @ error**2), float(values @ np.square(fit).sum(axis=1)), float(signal @ signal),
+            float(np.square(fit).sum()))
+
+
+def means(spectrum, n, ridges, draws, seed):
+    """Means and standard errors of the moments over designs, arrays (4, ridges)."""
+    rng, values, theta = np.random.default_rng(seed), spectrum.eigenvalues, np.sqrt(spectrum.signal)
+    found = []
+    for _ in range(draws):
+        X = rng.normal(size=(n, values.size)) * np.sqrt(values)
+        found.append([moments(X, values, theta, ridge) for ridge in ridges])
+    found = np.array(found)
+    return found.mean(axis=0).T, found.std(axis=0).T / np.sqrt(draws)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ridge_spectra_cases import drawn
 
 from constructive.ridge.effective import effective_bracket, effective_ridge, effective_ridges
 from constructive.ridge.spectra import Spectrum, isotropic, power_law, spiked
@@ -24,18 +25,6 @@ GOLDEN = [
     (power_law(50, 1.0), 50, 1e-10, 1.98036109957586e-6),
     (power_law(50, 1.0), 50, 1e-14, 1.98029574608412e-8),
 ]
-
-
-def drawn(seed: int) -> tuple[Spectrum, int, float]:
-    """Return a drawn spectrum (decays, blocks, three scales), n and a ridge, 0 among them."""
-    rng = np.random.default_rng(seed)
-    b = int(rng.integers(1, 40))
-    j = np.arange(1.0, b + 1.0)
-    values = [j ** -rng.uniform(0.0, 3.0), np.exp(-rng.uniform(0.0, 0.5) * j), np.sort(rng.uniform(1e-3, 1.0, b))[::-1],
-              10.0 ** -np.floor(j / 4.0)][seed % 4]
-    counts = rng.integers(1, 5, b) if seed % 3 else 10.0 ** rng.integers(0, 4, b)
-    ridge = 0.0 if seed % 5 == 0 else float(10.0 ** rng.uniform(-8.0, 2.0))
-    return Spectrum(values, counts, rng.uniform(size=b)), int(rng.integers(1, 60)), ridge
 
 
 @pytest.mark.parametrize(("spectrum", "n", "ridge", "kappa"), GOLDEN)

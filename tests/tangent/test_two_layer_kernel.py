@@ -140,6 +140,22 @@ def test_weighted_gradients_are_sums_of_single_ones_also_close_to_the_cones(trai
 
 
 @pytest.mark.parametrize("trained", BOTH)
+@pytest.mark.parametrize("d", [1, 2, 5, 300])
+def test_multiples_of_a_point_have_slopes_of_their_cone_whatever_their_rounding(trained: str, d: int) -> None:
+    rng = np.random.default_rng(d)
+    kernel, x = TwoLayerKernel(trained), rng.normal(size=(1, d))
+    factors = np.concatenate([rng.normal(size=60), [1.0, -1.0, 3.0, 1e-8, -1e8]])
+    Z = factors[:, None] * x  # rounded, so that they lie beside the ray by an angle of 1e-16, to any side
+    lengths, values = np.linalg.norm(Z, axis=1), kernel(x, Z)[0]
+    for found in (kernel.gradient(np.tile(x, (factors.size, 1)), Z, np.eye(factors.size)), kernel.jacobian(x[0], Z)):
+        assert (np.abs(found @ x[0] - values) <= 1e-13 * lengths * np.linalg.norm(x)).all()
+        assert (np.linalg.norm(found, axis=1) <= kernel.slope * lengths * (1.0 + 1e-13)).all()
+        if d == 1:  # there are no sides: the mean slope, and nothing else
+            share = 0.5 if trained == "first" else 1.0
+            np.testing.assert_allclose(found[:, 0], share * np.where(factors > 0.0, Z[:, 0], 0.0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("trained", BOTH)
 def test_opposite_points_have_a_cone_whose_mean_slope_is_zero(trained: str) -> None:
     kernel, x, z, h = TwoLayerKernel(trained), np.array([1.0, 0.0]), np.array([[-1.0, 0.0]]), 1e-7
     assert not kernel.jacobian(x, z).any()

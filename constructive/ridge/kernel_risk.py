@@ -23,7 +23,7 @@ INWARD = 1.0 - 4.0 * 2.0**-52
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KernelRisk:
+class KernelRisks:
     """Squared errors (m,) at each point: ``clean``, under attack and their bounds, in double precision.
 
     clean, one_step <= attacked <= the largest squared error over the ball <= upper = min(by_norm, by_slope);
@@ -44,14 +44,14 @@ class KernelRisk:
         return np.minimum(self.by_norm, self.by_slope)
 
 
-def kernel_risk(model: KernelRidge, Z: ArrayLike, truth: ArrayLike, radius: float, *, steps: int = 5) -> KernelRisk:
+def kernel_risks(model: KernelRidge, Z: ArrayLike, truth: ArrayLike, radius: float, *, steps: int = 5) -> KernelRisks:
     """Return the squared error of f at Z (m, d) against truth (m,), and its largest in l_2 balls from both sides.
 
     The attack goes to the boundary along the slope, and then ``steps`` - 1 times along the slope found there, up and
     down; every point visited counts, the center included. Raises ValueError for a negative radius, for other shapes,
     and for a row 0 of Z, where f has no slope.
     """
-    who = "kernel_risk"
+    who = "kernel_risks"
     points = as_points(Z, who, "Z", dimension=model.X.shape[1])
     goal = as_values(truth, who, "truth", points.shape[0])
     reach, count = as_number(radius, who, "radius", at_least=0.0), as_count(steps, who, "steps", at_least=1)
@@ -68,7 +68,7 @@ def kernel_risk(model: KernelRidge, Z: ArrayLike, truth: ArrayLike, radius: floa
                 # f has no slope at 0: from there the center's is taken again
                 direction = model.gradient(np.where((at != 0.0).any(axis=1, keepdims=True), at, points))
     energy, size = (slope**2).sum(axis=1), np.abs(error)
-    return KernelRisk(
+    return KernelRisks(
         clean=error**2, one_step=first, attacked=best, linearized=(size + reach * np.sqrt(energy)) ** 2,
         by_norm=(size + model.norm * model.kernel.distance(points, reach)) ** 2,
         by_slope=(size + reach * model.lipschitz) ** 2, energy=energy)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.ridge.kernel_ridge import fit_kernel_ridge, kernel_moments
-from constructive.ridge.kernel_risk import kernel_risk
+from constructive.ridge.kernel_risk import kernel_risks
 from constructive.tangent import TwoLayerKernel
 
 BOTH = ("first", "both")
@@ -118,7 +118,7 @@ def test_the_attack_lies_between_clean_error_and_bounds(seed: int, trained: str,
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(1, 12)), int(rng.integers(1, 8))
     X, y, Z, truth = (rng.normal(size=shape) for shape in ((n, d), n, (6, d), 6))
-    found = kernel_risk(fit_kernel_ridge(TwoLayerKernel(trained), X, y, ridge), Z, truth, radius)
+    found = kernel_risks(fit_kernel_ridge(TwoLayerKernel(trained), X, y, ridge), Z, truth, radius)
     room = 1.0 + 1e-9
     assert (found.clean <= found.one_step).all()
     assert (found.one_step <= found.attacked).all()
@@ -133,7 +133,7 @@ def test_the_worst_point_of_a_fine_grid_lies_between_attack_and_bounds(trained: 
     X = circle(9)
     f = fit_kernel_ridge(TwoLayerKernel(trained), X, X[:, 0] + 0.3 * rng.normal(size=9), 0.01)
     Z, radius = 0.9 * circle(7), 0.4
-    found = kernel_risk(f, Z, Z[:, 0], radius)
+    found = kernel_risks(f, Z, Z[:, 0], radius)
     disc = radius * (np.linspace(0.0, 1.0, 41)[:, None, None] * circle(360)).reshape(-1, 2)
     worst = np.array([((f(z + disc) - z[0]) ** 2).max() for z in Z])
     assert (found.attacked <= worst * 1.01).all()
@@ -144,14 +144,14 @@ def test_the_worst_point_of_a_fine_grid_lies_between_attack_and_bounds(trained: 
 def test_without_radius_nothing_is_added() -> None:
     rng = np.random.default_rng(4)
     f = fit_kernel_ridge(TwoLayerKernel(), rng.normal(size=(5, 3)), rng.normal(size=5))
-    found = kernel_risk(f, rng.normal(size=(4, 3)), np.zeros(4), 0.0)
+    found = kernel_risks(f, rng.normal(size=(4, 3)), np.zeros(4), 0.0)
     for part in (found.one_step, found.attacked, found.linearized, found.upper):
         assert np.array_equal(part, found.clean)
 
 
 def test_the_zero_function_has_no_direction_to_go_and_only_its_clean_error() -> None:
     f = fit_kernel_ridge(TwoLayerKernel(), [[1.0, 2.0]], [0.0])
-    found = kernel_risk(f, [[3.0, 1.0]], [2.0], 1.0)
+    found = kernel_risks(f, [[3.0, 1.0]], [2.0], 1.0)
     assert found.attacked.tolist() == found.upper.tolist() == [4.0]
 
 
@@ -161,7 +161,7 @@ def test_in_high_dimension_the_guess_is_close_to_the_attack_and_the_norm_beats_t
     X, Z = rng.normal(size=(n, 603)) * scale, rng.normal(size=(30, 603)) * scale
     theta = np.concatenate([np.full(3, 3.0**-0.5), np.zeros(600)])
     f = fit_kernel_ridge(TwoLayerKernel("first"), X, X @ theta + rng.normal(size=n))
-    found = kernel_risk(f, Z, Z @ theta, 1.0)
+    found = kernel_risks(f, Z, Z @ theta, 1.0)
     assert abs(found.linearized.mean() / found.attacked.mean() - 1.0) <= 0.01
     assert (found.by_norm < found.by_slope).all()
 
@@ -176,6 +176,6 @@ def test_wrong_shapes_and_signs_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"X\[0\] is 0, where the kernel has no gradient"):
         f.gradient([[0.0, 0.0]])
     with pytest.raises(ValueError, match=r"radius=-0\.5 must be >= 0"):
-        kernel_risk(f, [[1.0, 1.0]], [1.0], -0.5)
+        kernel_risks(f, [[1.0, 1.0]], [1.0], -0.5)
     with pytest.raises(ValueError, match="truth must have shape"):
-        kernel_risk(f, [[1.0, 1.0]], [1.0, 2.0], 0.5)
+        kernel_risks(f, [[1.0, 1.0]], [1.0, 2.0], 0.5)

@@ -153,7 +153,7 @@ def _as_covariance(covariance: ArrayLike, p: int, who: str) -> Array:
         diagonal = as_points(raw[None], who, "covariance", dimension=p)[0]
         if not (diagonal >= 0.0).all():
             i = int(np.argmin(diagonal))
-            raise ValueError(f"{who}: covariance[{i}]={diagonal[i]!r} is a variance and must be >= 0")
+            raise ValueError(f"{who}: covariance[{i}]={float(diagonal[i])!r} is a variance and must be >= 0")
         return diagonal
     matrix = as_points(raw, who, "covariance", dimension=p)
     if matrix.shape[0] != p or np.abs(matrix - matrix.T).max() > 1e-12 * np.abs(matrix).max():

@@ -43,18 +43,18 @@ class Spectrum:
         signal = _as_vector(self.signal, who, "signal", values.size)
         if not (values > 0.0).all():
             i = int(np.argmin(values > 0.0))
-            raise ValueError(f"Spectrum: eigenvalues[{i}]={values[i]!r} must be > 0; Spectrum.of leaves out zeros")
+            raise ValueError(f"Spectrum: eigenvalues[{i}]={values[i]:g} must be > 0; Spectrum.of leaves out zeros")
         if (values[1:] > values[:-1]).any():
             i = int(np.argmax(values[1:] > values[:-1]))
-            raise ValueError(f"Spectrum: eigenvalues must not increase, got {values[i]!r} before {values[i + 1]!r}; "
+            raise ValueError(f"Spectrum: eigenvalues must not increase, got {values[i]:g} before {values[i + 1]:g}; "
                              "Spectrum.of sorts them")
         whole = (counts >= 1.0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))
         if not whole.all():
             i = int(np.argmin(whole))
-            raise ValueError(f"Spectrum: multiplicities[{i}]={counts[i]!r} must be a whole number from 1 to 2^53")
+            raise ValueError(f"Spectrum: multiplicities[{i}]={counts[i]:g} must be a whole number from 1 to 2^53")
         if (signal < 0.0).any():
             i = int(np.argmax(signal < 0.0))
-            raise ValueError(f"Spectrum: signal[{i}]={signal[i]!r} is a sum of squares and must be >= 0")
+            raise ValueError(f"Spectrum: signal[{i}]={signal[i]:g} is a sum of squares and must be >= 0")
         for name, array in (("eigenvalues", values), ("multiplicities", counts), ("signal", signal)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -75,7 +75,7 @@ class Spectrum:
         squares = _as_vector(theta, who, "theta", values.size) ** 2
         if (values < 0.0).any():
             i = int(np.argmax(values < 0.0))
-            raise ValueError(f"{who}: eigenvalues[{i}]={values[i]!r} must be >= 0; a covariance has no negative ones")
+            raise ValueError(f"{who}: eigenvalues[{i}]={values[i]:g} must be >= 0; a covariance has no negative ones")
         order = np.argsort(-values, kind="stable")
         kept = order[values[order] > 0.0]
         if kept.size == 0:
@@ -98,7 +98,7 @@ class Spectrum:
         values, basis = np.linalg.eigh(0.5 * (matrix + matrix.T))
         negligible = p * np.finfo(np.float64).eps * float(np.abs(values).max())
         if values[0] < -negligible:
-            raise ValueError(f"{who}: covariance has the negative eigenvalue {values[0]!r}; pass X.T @ X / n")
+            raise ValueError(f"{who}: covariance has the negative eigenvalue {values[0]:g}; pass X.T @ X / n")
         return Spectrum.of(np.where(values <= negligible, 0.0, values), basis.T @ vector)
 
     @property

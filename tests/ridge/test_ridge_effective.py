@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ridge_spectra_cases import drawn
 
+from constructive._kernels.ridge import fill_effective_ridges
 from constructive.ridge.effective import effective_bracket, effective_ridge, effective_ridges
 from constructive.ridge.spectra import Spectrum, isotropic, power_law, spiked
 
@@ -41,6 +42,41 @@ def test_the_equation_holds_in_rational_arithmetic_where_the_matrix_is_nearly_si
 
     slack = Fraction(1, 10**14)
     assert left(Fraction(kappa) * (1 - slack)) < Fraction(ridge) < left(Fraction(kappa) * (1 + slack))
+
+
+def bisected(spectrum: Spectrum, n: int, ridge: float) -> float:
+    """Return the root by bisection in rational arithmetic, from 0 (left of it) and the mean eigenvalue (right)."""
+    values, counts = ([Fraction(float(v)) for v in array] for array in (spectrum.eigenvalues, spectrum.multiplicities))
+
+    def left(k: Fraction) -> Fraction:
+        return k * (1 - sum(c * v / (v + k) for c, v in zip(counts, values, strict=True)) / n) - Fraction(ridge)
+
+    low, high = Fraction(0), Fraction(sum(c * v for c, v in zip(counts, values, strict=True))) / n + Fraction(ridge)
+    while high - low > high / 2**50:
+        middle = Fraction(float((low + high) / 2))
+        low, high = (low, middle) if left(middle) > 0 else (middle, high)
+    return float(high)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_kernel_finds_what_bisection_in_rational_arithmetic_finds(compiled: bool) -> None:
+    fill = fill_effective_ridges if compiled else getattr(fill_effective_ridges, "py_func", fill_effective_ridges)
+    for seed in range(12):
+        spectrum, n, ridge = drawn(seed)
+        few = Spectrum(spectrum.eigenvalues[:6], spectrum.multiplicities[:6], spectrum.signal[:6])
+        if ridge == 0.0 and few.dimension <= n:
+            continue
+        start, out = effective_bracket(few, n, np.array([ridge]))[1], np.empty(1)
+        fill(few.eigenvalues, few.multiplicities, float(n), np.array([ridge]), start, out)
+        assert out[0] == pytest.approx(bisected(few, n, ridge), rel=1e-12)
+
+
+def test_a_penalty_that_is_not_multiplied_by_n_is_another_ridge() -> None:
+    spectrum, n = power_law(200, 1.0), 50  # a planted fault: the unscaled penalty in place of n times the ridge
+    kappa, faulty = effective_ridge(spectrum, n, 0.1), effective_ridge(spectrum, n, 0.1 / n)
+    df1 = [float((spectrum.eigenvalues / (spectrum.eigenvalues + k)).sum()) for k in (kappa, faulty)]
+    assert abs(kappa * (1.0 - df1[0] / n) - 0.1) < 1e-12
+    assert abs(faulty * (1.0 - df1[1] / n) - 0.1) > 0.09
 
 
 @given(st.integers(0, 10**6))

@@ -121,6 +121,24 @@ def test_close_to_as_many_directions_as_data_it_still_converges() -> None:
     assert kappa * (1.0 - (v / (v + kappa)).sum() / 186) == pytest.approx(1e-12, abs=1e-16)
 
 
+@pytest.mark.parametrize("ridge", [1e-20, 1e-100, 1e-300])
+def test_a_vanishing_ridge_with_as_many_directions_as_data_is_reached(ridge: float) -> None:
+    spectrum = power_law(50, 1.0)  # (kappa / n) sum_j kappa / lambda_j = ridge, to first order in kappa
+    assert effective_ridge(spectrum, 50, ridge) == pytest.approx(np.sqrt(50 * ridge / spectrum.trace(-1.0)), rel=1e-8)
+
+
+@given(st.integers(1, 20), st.integers(1, 60), st.floats(0.05, 1.0), st.floats(1e-3, 3.0), st.integers(1, 40))
+def test_two_blocks_solve_a_cubic(heads: int, tail: int, small: float, ridge: float, n: int) -> None:
+    kappa = effective_ridge(spiked(heads, 1.0, tail, small * tail), n, ridge)
+    # k x (tau + x) + q tau x (1 + x) = n (x - ridge) (1 + x) (tau + x), head eigenvalue 1
+    sides = np.polysub(np.polymul([1.0, -ridge], np.polymul([1.0, 1.0], [1.0, small])) * n,
+                       np.polyadd(heads * np.array([1.0, small, 0.0]), tail * small * np.array([1.0, 1.0, 0.0])))
+    roots = np.roots(sides)
+    positive = roots[(np.abs(roots.imag) < 1e-9) & (roots.real > 0.0)].real
+    assert positive.size == 1
+    assert kappa == pytest.approx(positive[0], rel=1e-7)
+
+
 def test_shapes_are_kept() -> None:
     assert effective_ridges(isotropic(9), 3, np.ones((2, 1, 3))).shape == (2, 1, 3)
     assert isinstance(effective_ridge(isotropic(9), 3, 1.0), float)

@@ -74,10 +74,10 @@ def analyze_ridge(model: Any, X: ArrayLike, y: ArrayLike, *, radii: ArrayLike, n
 
     ``model``: anything fitted with ``coef_``, ``intercept_``, ``alpha`` (or ``alpha_``) and ``fit_intercept``, such as
     scikit-learn's Ridge and RidgeCV with one output, used as it is; X (n, p) and real y (n,) the data it was fitted
-    on. Errors are those on ``held_out`` = (Z, t), or on X, y. ``ridges`` of the path: by default 0 and 40 from 1e-10 to
-    10 times the largest variance of X; the model's own is added. Deviations from the model's claim (other data,
-    sample weights, a solver stopped early) are found by solving again, and said. Raises TypeError for models of
-    another kind, ValueError for models that are not fitted or have several outputs.
+    on. Errors are those on ``held_out`` = (Z, t), or on X, y. ``ridges`` of the path: by default 0 and 57 from 1e-10 to
+    1e4 times the largest variance of X along a direction; the model's own is added. Deviations from the model's claim
+    (other data, sample weights, a solver stopped early) are found by solving again, and said. Raises TypeError for
+    models of another kind, ValueError for models that are not fitted or have several outputs.
     """
     who = "analyze_ridge"
     theta, shift, alpha, centered = _read(model, who)
@@ -87,7 +87,7 @@ def analyze_ridge(model: Any, X: ArrayLike, y: ArrayLike, *, radii: ArrayLike, n
     own = alpha / n
     if ridges is None:
         largest = float(np.linalg.norm(points - points.mean(axis=0) * centered, ord=2)) ** 2 / n
-        ridges = np.append(0.0, largest * np.geomspace(1e-10, 10.0, 40))
+        ridges = np.append(0.0, largest * np.geomspace(1e-10, 1e4, 57))
     grid = np.union1d(np.asarray(ridges, dtype=np.float64).reshape(-1), [own])
     path = ridge_path(points, labels, grid, intercept=centered)
     i = int(np.searchsorted(path.ridges, own))

@@ -21,7 +21,8 @@ class ConditionalMoments:
 
     ``bias`` + ``variance`` = ``risk`` = E R, ``signal_energy`` + ``noise_energy`` = ``energy`` = E N,
     ``energy_variance`` = Var N, ``risk_variance`` = Var R, ``covariance`` = Cov(N, R): arrays with one entry for each
-    ridge. Means are exact for any noise of mean zero and equal variance, variances for Gaussian noise, up to rounding.
+    ridge. Means are exact for uncorrelated noise of mean zero and equal variance, variances for Gaussian noise,
+    up to rounding.
     """
 
     bias: Array
@@ -56,7 +57,7 @@ class ConditionalMoments:
     def adversarial(self, radius: float, label_noise: float = 0.0) -> Array:
         """Return the mean adversarial risk for Gaussian points with E sqrt(R N) to second order.
 
-        An approximation: 0.1 % off at n = 60, poor for a handful of data. :meth:`adversarial_bracket` is certain.
+        An approximation: at n = 10 and 60 less than 0.1 % off, what sampling could tell, but poor for one or two data. :meth:`adversarial_bracket` is certain.
         ``label_noise`` as in :func:`~constructive.ridge.risk.adversarial_risk`.
         """
         a, s = _radius_and_noise(radius, label_noise, "ConditionalMoments.adversarial")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number
 from constructive.ridge.coordinate_bounds import bias_floor, kappa_floor, moment_floors
-from constructive.ridge.effective import as_ridges, effective_ridge
+from constructive.ridge.effective import as_ridges, effective_ridge, effective_ridges
 from constructive.ridge.spectra import Spectrum
 
 Array = NDArray[np.float64]
@@ -82,6 +82,19 @@ def asymptotic_forbidden_region(spectrum: Spectrum, n: int, kappas: ArrayLike,
         raise ValueError(f"{who}: all kappas are below {least!r}, the effective ridge of ridge 0; pass larger ones")
     return ForbiddenRegion(kept, np.array([bias_floor(spectrum, kappa) for kappa in kept.tolist()]),
                            noise / count * np.array([_pull(spectrum, kappa) for kappa in kept.tolist()]))
+
+
+def product_floors(spectrum: Spectrum, n: int, ridges: ArrayLike, noise_variance: float) -> Array:
+    """Return a lower bound on risk times noise energy at each ridge, in deterministic equivalents.
+
+    noise_variance kappa^2 (T / n) sum_j lambda_j theta_j^2 / (lambda_j + kappa)^2, kappa the effective ridge: the
+    product itself with variance left out and 1 - df2 / n put to 1. In the shape of ``ridges``.
+    """
+    who = "product_floors"
+    count, noise = as_count(n, who, "n", at_least=1), as_number(noise_variance, who, "noise_variance", at_least=0.0)
+    kappas = effective_ridges(spectrum, count, ridges)
+    found = [bias_floor(spectrum, kappa) * _pull(spectrum, kappa) for kappa in kappas.ravel().tolist()]
+    return np.asarray(noise / count * np.array(found).reshape(kappas.shape))
 
 
 def product_floor(spectrum: Spectrum, n: int, noise_variance: float, largest_ridge: float) -> float:

@@ -7,7 +7,7 @@ means over the noise, limits for large data, floors that hold for every ridge, a
 length. One command repeats all tables, and three headlines: interpolation is benign and harmful; for some truths no
 ridge helps; for others one does.
 
-``python demos/ex19_ridge_by_formula.py --full`` takes as many draws as the tables of the documentation, some minutes.
+``python demos/ex19_ridge_by_formula.py --full`` takes four times the draws, and about a minute.
 """
 
 import sys

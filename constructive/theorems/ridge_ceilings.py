@@ -32,7 +32,8 @@ def draw(rng: np.random.Generator, head: int | None = None) -> Instance:
 
 def construct(X: Array, eigenvalues: Array, theta: Array, head: int, ridge: float) -> Array:
     """Return bias, variance, signal energy and noise energy at unit noise, from the definition, (4,)."""
-    return _moments(np.linalg.solve(X @ X.T + len(X) * ridge * np.eye(len(X)), X).T, X, eigenvalues, theta)
+    back: Array = np.asarray(np.linalg.solve(X @ X.T + len(X) * ridge * np.eye(len(X)), X).T, dtype=np.float64)
+    return _moments(back, X, eigenvalues, theta)
 
 
 def _moments(back: Array, X: Array, eigenvalues: Array, theta: Array) -> Array:

@@ -17,7 +17,8 @@ from constructive._checks import as_number, as_points
 from constructive.ridge.effective import as_ridges
 from constructive.ridge.equivalents import RidgeMoments
 from constructive.tangent.matrices import decomposed, negligible
-from constructive.tangent.two_layer import TwoLayerKernel
+from constructive.tangent.predictor import KernelPredictor
+from constructive.tangent.two_layer import KERNEL, TwoLayerKernel
 
 Array = NDArray[np.float64]
 ROUNDING = 8.0
@@ -52,6 +53,16 @@ class KernelRidge:
         """Return grad f at the rows of Z (m, d), (m, d); ValueError for a row 0, where there is none."""
         points = as_points(Z, "KernelRidge.gradient", "Z", dimension=self.X.shape[1])
         return self.kernel.gradient(points, self.X, np.tile(self.coefficients, (points.shape[0], 1)))
+
+    def predictor(self) -> KernelPredictor:
+        """Return the same function as a predictor of the tangent kernel, for its attacks and certificates on balls.
+
+        Raises ValueError unless both layers are trained: only that kernel is a ReluKernel's.
+        """
+        if self.kernel.trained != "both":
+            raise ValueError(f"KernelRidge.predictor: trained={self.kernel.trained!r} must be 'both'; see kernel_risks "
+                             "for bounds with the first layer trained")
+        return KernelPredictor(KERNEL, self.X, self.X.shape[1] * self.coefficients[:, None])
 
     @property
     def norm(self) -> float:

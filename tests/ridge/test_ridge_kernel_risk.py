@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from constructive.ridge.kernel_ridge import fit_kernel_ridge, kernel_moments
 from constructive.ridge.kernel_risk import kernel_risks
-from constructive.tangent import TwoLayerKernel
+from constructive.tangent import TwoLayerKernel, kernel_robust_error
 
 BOTH = ("first", "both")
 POINT = np.array([[0.6, 0.8]])
@@ -77,6 +77,19 @@ def test_drawn_points_are_interpolated() -> None:
     f = fit_kernel_ridge(TwoLayerKernel("first"), X, y)
     assert not f.singular
     assert f.misfit <= 1e-12
+
+
+def test_with_both_layers_the_fit_is_a_predictor_for_attacks_and_certificates() -> None:
+    rng = np.random.default_rng(7)
+    X, y, Z = rng.normal(size=(20, 3)), rng.choice([-1.0, 1.0], size=20), rng.normal(size=(5, 3))
+    f = fit_kernel_ridge(TwoLayerKernel("both"), X, y, 0.1)
+    other = f.predictor()
+    np.testing.assert_allclose(other(Z)[:, 0], f(Z), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(other.gradient(Z, np.ones((5, 1))), f.gradient(Z), rtol=0, atol=1e-12)
+    error = kernel_robust_error(other, Z, np.where(f(Z) > 0.0, 1, -1), 0.01, norm=2, rng=0).error
+    assert 0.0 <= error.lower <= error.upper <= 1.0
+    with pytest.raises(ValueError, match="trained='first' must be 'both'"):
+        fit_kernel_ridge(TwoLayerKernel("first"), X, y).predictor()
 
 
 # -- moments ------------------------------------------------------------------------------------------------

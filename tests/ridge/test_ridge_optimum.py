@@ -38,7 +38,7 @@ def attacked(t: np.ndarray, values: np.ndarray, theta: np.ndarray, radius: float
     return float(adversarial_risk((values * (t - theta) ** 2).sum(), (t**2).sum(), radius))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.floats(0.0, 3.0))
 def test_no_direct_minimization_finds_less(seed: int, radius: float) -> None:
     values, theta = drawn(seed)

@@ -140,8 +140,8 @@ def test_errors_of_a_path_are_those_of_its_predictors_and_networks() -> None:
 
 def test_robust_error_of_the_network_is_the_closed_form() -> None:
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(300, 6))
-    y = np.where(X[:, 0] + 0.5 * rng.normal(size=300) > 0.0, 1, -1)
+    X = rng.normal(size=(50, 6))
+    y = np.where(X[:, 0] + 0.5 * rng.normal(size=50) > 0.0, 1, -1)
     path = ridge_path(X, y, [0.1], intercept=True)
     network = path.network(0)
     assert network.size.depth == 1

@@ -4,7 +4,7 @@ In reading order: gates; bumps and how they pack; separation; memorization, its 
 family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
 classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; infinitely
 wide networks: how attacked training moves them; and ridge regression: interpolators are long, what no ridge avoids or
-reaches, and where a ridge heals.
+reaches, and where a ridge heals; wide networks with one hidden layer under attack.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
@@ -33,6 +33,7 @@ from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
 from constructive.theorems.interpolator_length import EVERY as EVERY_INTERPOLATOR
 from constructive.theorems.interpolator_length import SURE as SURE_LENGTH
 from constructive.theorems.kernel_balls import THEOREM as KERNEL_BALLS
+from constructive.theorems.kernel_slopes import THEOREM as KERNEL_SLOPES
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
@@ -68,6 +69,7 @@ from constructive.theorems.tangent_propagator import GRADIENT as PROPAGATOR_GRAD
 from constructive.theorems.tangent_propagator import PROPAGATOR
 from constructive.theorems.time_change import THEOREM as COMMON_ATTACK
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
+from constructive.theorems.wide_ridge import THEOREM as WIDE_RIDGE
 
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
@@ -82,6 +84,7 @@ ALL: tuple[Theorem, ...] = (
     KERNEL_BALLS,
     SURE_LENGTH, EVERY_INTERPOLATOR, EXPECTED_LENGTH, LIKELY_LENGTH, NOISE_FREE, RIDGE_FLOORS, RIDGE_CEILINGS,
     FORBIDDEN_RISKS, PRODUCT_IN_EQUIVALENTS, PRODUCT_FOR_SPIKED, BEST_RIDGE, HEALED,
+    KERNEL_SLOPES, WIDE_RIDGE,
 )
 
 

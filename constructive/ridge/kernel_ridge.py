@@ -18,7 +18,7 @@ from constructive.ridge.effective import as_ridges
 from constructive.ridge.equivalents import RidgeMoments
 from constructive.tangent.matrices import decomposed, negligible
 from constructive.tangent.predictor import KernelPredictor
-from constructive.tangent.two_layer import KERNEL, TwoLayerKernel
+from constructive.tangent.two_layer import KERNEL, TwoLayerKernel, with_gradients
 
 Array = NDArray[np.float64]
 ROUNDING = 8.0
@@ -51,7 +51,8 @@ class KernelRidge:
 
     def gradient(self, Z: ArrayLike) -> Array:
         """Return grad f at the rows of Z (m, d), (m, d); ValueError for a row 0, where there is none."""
-        points = as_points(Z, "KernelRidge.gradient", "Z", dimension=self.X.shape[1])
+        who = "KernelRidge.gradient"
+        points = with_gradients(as_points(Z, who, "Z", dimension=self.X.shape[1]), who, "Z")
         return self.kernel.gradient(points, self.X, np.tile(self.coefficients, (points.shape[0], 1)))
 
     def predictor(self) -> KernelPredictor:
@@ -126,7 +127,7 @@ def kernel_moments(kernel: TwoLayerKernel, X: ArrayLike, truth: ArrayLike, Z: Ar
     """
     who = "kernel_moments"
     points = as_points(X, who)
-    others = as_points(Z, who, "Z", dimension=points.shape[1])
+    others = with_gradients(as_points(Z, who, "Z", dimension=points.shape[1]), who, "Z")
     signal = as_values(truth, who, "truth", points.shape[0])
     there = as_values(truth_there, who, "truth_there", others.shape[0])
     penalties = as_ridges(ridges, who).reshape(-1)

@@ -137,7 +137,13 @@ class TwoLayerKernel:
     @staticmethod
     def _pairs(X: ArrayLike, Z: ArrayLike, who: str) -> tuple[Array, Array]:
         points, others = two_sets(X, Z, who)
-        if not points.any(axis=1).all():
-            i = int(np.argmin(points.any(axis=1)))
-            raise ValueError(f"{who}: X[{i}] is 0, where the kernel has no gradient; leave that point out")
-        return points, others
+        return with_gradients(points, who, "X"), others
+
+
+def with_gradients(points: Array, who: str, name: str) -> Array:
+    """Return the points; ValueError if a row is 0, where the kernels have no gradient."""
+    kept = (points != 0.0).any(axis=1)
+    if not kept.all():
+        raise ValueError(f"{who}: {name}[{int(np.argmin(kept))}] is 0, where the kernel has no gradient; leave that "
+                         "point out")
+    return points

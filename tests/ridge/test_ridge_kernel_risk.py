@@ -186,8 +186,10 @@ def test_wrong_shapes_and_signs_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"ridge=-1\.0 must be >= 0"):
         fit_kernel_ridge(kernel, [[1.0]], [1.0], -1.0)
     f = fit_kernel_ridge(kernel, [[1.0, 0.0]], [1.0])
-    with pytest.raises(ValueError, match=r"X\[0\] is 0, where the kernel has no gradient"):
-        f.gradient([[0.0, 0.0]])
+    with pytest.raises(ValueError, match=r"KernelRidge.gradient: Z\[1\] is 0, where the kernel has no gradient"):
+        f.gradient([[1.0, 0.0], [0.0, 0.0]])
+    with pytest.raises(ValueError, match=r"kernel_moments: Z\[0\] is 0"):
+        kernel_moments(kernel, [[1.0, 0.0]], [1.0], [[0.0, 0.0]], [0.0], [0.0], 1.0)
     with pytest.raises(ValueError, match=r"radius=-0\.5 must be >= 0"):
         kernel_risks(f, [[1.0, 1.0]], [1.0], -0.5)
     with pytest.raises(ValueError, match="truth must have shape"):

@@ -58,6 +58,11 @@ def test_gradients_are_the_known_ones(trained: str, known: list[tuple[float, ...
     np.testing.assert_allclose(TwoLayerKernel(trained).jacobian(POINT[0], OTHERS), known, rtol=0, atol=5e-12)
 
 
+def test_eigenvalues_on_the_circle_are_the_known_ones() -> None:
+    values = np.linalg.eigvalsh(TwoLayerKernel("first")(circle(5)))
+    np.testing.assert_allclose(values, [0.3, 0.3, 0.52360679775, 0.688196601125, 0.688196601125], rtol=0, atol=5e-12)
+
+
 @given(point_sets(2), st.sampled_from(BOTH))
 def test_values_agree_with_the_formula_in_fifty_digits(X: np.ndarray, trained: str) -> None:
     found = TwoLayerKernel(trained)(X[:1], X[1:])[0]

@@ -153,9 +153,10 @@ def growth(rows):
     for row in rows:
         found = row["equivalent"]
         lines.append((row["n"], row["p"], row["risk"].mean(), float(found.risk[0]), row["energy"].mean(),
-                      float(found.energy[0]), attacked(row), row["floor"], RADIUS**2, row["tuned"]))
+                      float(found.energy[0]), attacked(row), row["floor"], RADIUS**2,
+                      ridge.robust_optimum(benign(row["n"]), RADIUS).adversarial, row["tuned"]))
     columns = ("n", "dimensions", "risk", "equivalent", "squared length", "equivalent", "risk under attack",
-               "floor of all interpolators", "truth", "tuned ridge under attack")
+               "floor of all interpolators", "truth", "any linear predictor, at least", "tuned ridge under attack")
     return con.evidence.Table("Shortest interpolators", columns, tuple(lines))
 
 

@@ -14,12 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from constructive._checks import as_count, as_number, as_points
 from constructive._kernels import in_blocks
 from constructive.tangent.inputs import bounded, named, stretches, two_sets, weights_of
+from constructive.tangent.matrices import UNIT
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Name = Literal["ntk", "nngp"]
 Pairs = tuple[Indices, Indices, Array, Array]
 _NONE = np.zeros((0, 1))
+ROUNDING = 16.0
+"""Parts of a difference at right angles smaller than this many units of its last place are rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +213,11 @@ class ReluKernel:
         turn = -side
         np.divide(np.einsum("ij,ij->i", x, gap), square, out=turn, where=square > 0.0)
         residual = gap - turn[:, None] * x
+        again = np.einsum("ij,ij->i", x, residual)
+        residual -= np.divide(again, square, out=np.zeros_like(again), where=square > 0.0)[:, None] * x
+        # a residual that is rounding has no direction: left in, it would be taken for a point beside the ray
+        far = np.einsum("ij,ij->i", residual, residual) > (ROUNDING * UNIT) ** 2 * np.einsum("ij,ij->i", gap, gap)
+        residual = np.where(far[:, None], residual, 0.0)
         apart = factor * np.einsum("ij,ij->i", straight, straight)
         across = np.sqrt(factor * square) * np.sqrt(factor * np.einsum("ij,ij->i", residual, residual))
         height = np.hypot(across, np.sqrt(shift) * np.sqrt(apart))  # p q - s^2 = that without bias + bias * apart

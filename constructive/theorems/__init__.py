@@ -2,11 +2,13 @@
 
 In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
 family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
-classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; and
-infinitely wide networks: how attacked training moves them.
+classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; infinitely
+wide networks: how attacked training moves them; and ridge regression: interpolators are long, what no ridge avoids or
+reaches, and where a ridge heals; wide networks with one hidden layer under attack.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
+from constructive.theorems.best_ridge import THEOREM as BEST_RIDGE
 from constructive.theorems.between import THEOREM as BETWEEN
 from constructive.theorems.caps import THEOREM as CAP_GEOMETRY
 from constructive.theorems.cells import THEOREM as TAYLOR_CELLS
@@ -16,18 +18,26 @@ from constructive.theorems.coupling import EXPECTED as EXPECTED_COUPLING
 from constructive.theorems.degeneration import THEOREM as DEGENERATION
 from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
 from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
+from constructive.theorems.expected_length import EXPECTED as EXPECTED_LENGTH
+from constructive.theorems.expected_length import LIKELY as LIKELY_LENGTH
 from constructive.theorems.extinction import THEOREM as EXTINCTION
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
+from constructive.theorems.forbidden_risks import THEOREM as FORBIDDEN_RISKS
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.gates import AGREEMENT_GATE, HERMITE_FEATURE
 from constructive.theorems.generalization import RULE, UNAVOIDABLE
 from constructive.theorems.harmless import THEOREM as HARMLESS
+from constructive.theorems.healed import THEOREM as HEALED
 from constructive.theorems.indicator import THEOREM as PUBLISHED_INDICATOR
 from constructive.theorems.infinity import THEOREM as INFINITELY_MANY
+from constructive.theorems.interpolator_length import EVERY as EVERY_INTERPOLATOR
+from constructive.theorems.interpolator_length import SURE as SURE_LENGTH
 from constructive.theorems.kernel_balls import THEOREM as KERNEL_BALLS
+from constructive.theorems.kernel_slopes import THEOREM as KERNEL_SLOPES
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
+from constructive.theorems.noise_free import THEOREM as NOISE_FREE
 from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
@@ -39,6 +49,10 @@ from constructive.theorems.recipes import BALLS, EVERY, FACETS, MERGED, SIZES
 from constructive.theorems.record import Claim, Theorem
 from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
 from constructive.theorems.regret_ledger import THEOREM as REGRET_LEDGER
+from constructive.theorems.ridge_ceilings import THEOREM as RIDGE_CEILINGS
+from constructive.theorems.ridge_floors import THEOREM as RIDGE_FLOORS
+from constructive.theorems.risk_product import EQUIVALENT as PRODUCT_IN_EQUIVALENTS
+from constructive.theorems.risk_product import SPIKED as PRODUCT_FOR_SPIKED
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
 from constructive.theorems.size import THEOREM as SIZE
@@ -55,6 +69,7 @@ from constructive.theorems.tangent_propagator import GRADIENT as PROPAGATOR_GRAD
 from constructive.theorems.tangent_propagator import PROPAGATOR
 from constructive.theorems.time_change import THEOREM as COMMON_ATTACK
 from constructive.theorems.uniform_risk import THEOREM as UNIFORM_RISK
+from constructive.theorems.wide_ridge import THEOREM as WIDE_RIDGE
 
 ALL: tuple[Theorem, ...] = (
     STEP_GATE, SQUARE_GATE, PRODUCT_GATE, PUBLISHED_INDICATOR, PACKING, CROSS, PAIR, SEPARATION, ROBUST, INTERVALS,
@@ -67,6 +82,9 @@ ALL: tuple[Theorem, ...] = (
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
     INPUT_GRADIENT, PROPAGATOR, PROPAGATOR_GRADIENT, CLOSED_FORM_FLOW, COMMON_ATTACK, DEGENERATION, EXTINCTION,
     KERNEL_BALLS,
+    SURE_LENGTH, EVERY_INTERPOLATOR, EXPECTED_LENGTH, LIKELY_LENGTH, NOISE_FREE, RIDGE_FLOORS, RIDGE_CEILINGS,
+    FORBIDDEN_RISKS, PRODUCT_IN_EQUIVALENTS, PRODUCT_FOR_SPIKED, BEST_RIDGE, HEALED,
+    KERNEL_SLOPES, WIDE_RIDGE,
 )
 
 

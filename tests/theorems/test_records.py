@@ -7,6 +7,7 @@ from constructive import theorems
 from constructive.certificates.structural import find_bumps
 from constructive.evidence import Verdict
 from constructive.network import Layer, Network
+from constructive.ridge import Spectrum
 from constructive.tangent import ReluKernel
 from constructive.theorems import draws
 from constructive.verification import generator, verify
@@ -35,7 +36,7 @@ def test_another_seed_draws_another_instance(record):
 def test_statement_hypotheses_and_source_are_said(record):
     assert record.statement.endswith(".")
     assert record.hypotheses
-    assert record.source.arxiv in {"2401.13624", "2002.06668", "2310.06112"}
+    assert record.source.arxiv in {"2401.13624", "2002.06668", "2310.06112", "2401.12236"}
     assert record.source.arxiv in record.cite()
 
 
@@ -113,4 +114,6 @@ def _plain(value):
         return value(np.full((1, value.dimension), 0.3)).tolist()
     if isinstance(value, ReluKernel):
         return repr(value)  # all its numbers
+    if isinstance(value, Spectrum):
+        return [value.eigenvalues.tolist(), value.multiplicities.tolist(), value.signal.tolist()]
     return value

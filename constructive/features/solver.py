@@ -1,0 +1,161 @@
+"""Adversarially trained linear models fitted to a certified gap: which case holds, then a few Newton steps."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from constructive._checks import as_number
+from constructive.features.problem import AdversarialProblem
+from constructive.features.steps import Iterate, Trained, active_step, reweighted
+
+Array = NDArray[np.float64]
+Status = Literal["zero", "interpolates", "active set", "reweighted", "least squares", "stopped"]
+GAP = 1e-10
+_WARM, _AGAIN, _PATIENCE, _PASSES, _SLOW, _STUCK = 12, 15, 3, 60, 5000, 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A minimizer theta (N,) of the adversarial objective, and the multipliers (n,) that prove it one.
+
+    ``lower`` <= min P <= ``objective`` = P(theta), in float64: rounding moves both by some 1e-14 of themselves. ``gap``
+    is their difference relative to the objective, relative to P(0) for radius 0, and may be negative by rounding.
+    ``status`` says how theta was found: "zero" and "interpolates" are exact cases, "least squares" is radius 0;
+    "stopped" did not reach the gap asked for. ``zero_fraction`` of the residuals is at most 1e-9 of the largest label.
+    """
+
+    theta: Array
+    dual: Array
+    objective: float
+    lower: float
+    gap: float
+    gradient_norm: float
+    residuals: Array
+    zero_fraction: float
+    factorizations: int
+    status: Status
+
+
+def fit_adversarial(features: ArrayLike, y: ArrayLike, gradient_matrix: ArrayLike, *, radius: float,
+                    ridge: float = 0.0) -> Fit:
+    """Return the minimizer of 1/(2 n) sum_i (|y_i - f_i theta| + radius |J theta|)^2 + ridge/2 |theta|^2.
+
+    features (n, N), y (n,), gradient_matrix J^2 (N, N), positive definite. The relative duality gap is at most
+    max(1e-10, 1e-14 max|y| / (radius |J theta|)), the second where rounding allows no less. Without a ridge, radius 0
+    gives the minimizer of least |theta|, every small radius > 0 the one of least |J theta|. For many radii or ridges
+    make one :class:`AdversarialProblem` and call :func:`fit_problem`.
+
+    Raises ValueError as :meth:`AdversarialProblem.of`, or for a negative radius or ridge. Warns (RuntimeWarning) if
+    the gap was not reached. Source: arXiv 2201.05149 (the objective); reweighting after Ribeiro, Schoen, Zachariah,
+    Bach; dual, active sets and the exact cases are ours.
+
+    >>> fit = fit_adversarial([[1.0], [1.0], [1.0]], [11.0, 11.0, 8.0], [[1.0]], radius=0.2)
+    >>> round(fit.gradient_norm, 6), fit.status, abs(fit.gap) < 1e-10
+    (10.0, 'active set', True)
+    """
+    return fit_problem(AdversarialProblem.of(features, y, gradient_matrix), radius=radius, ridge=ridge)
+
+
+def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.0) -> Fit:
+    """Return the minimizer of the problem for this radius and ridge; see :func:`fit_adversarial`."""
+    who = "fit_problem"
+    eps, z = as_number(radius, who, "radius", at_least=0.0), as_number(ridge, who, "ridge", at_least=0.0)
+    n = problem.samples
+    if not problem.y.any() or (eps > 0.0 and eps >= problem.zero_radius):
+        return _judged(problem, eps, z, np.zeros(problem.features.shape[1]), problem.y, "zero", 0)
+    if eps == 0.0:
+        return _least_squares(problem, z)
+    trained, spent = Trained(problem, eps, z), 0
+    if z == 0.0:
+        limit, u = problem.interpolation()
+        spent = int(limit > 0.0)
+        if eps <= limit:
+            # on K^-1 y as it stands the residuals would be rounding of the largest label, so theta is made of it
+            fit = _judged(problem, eps, z, trained.theta(1.0, u[:, None])[:, 0], n * eps**2 * u, "interpolates", spent)
+            if _reached(problem, fit, eps):
+                return fit
+    return _descended(trained, spent)
+
+
+def _descended(trained: Trained, spent: int) -> Fit:
+    """Return the best of reweighted steps, active sets, reweighted steps from the best when those do not improve."""
+    start, _ = reweighted(trained, np.full(trained.problem.samples, 0.5), _WARM)
+    spent += start.factorizations
+    best, here, idle = _fit(trained, start, "reweighted", spent), start, 0
+    for k in range(_PASSES):
+        if _reached(trained.problem, best, trained.radius):
+            return best
+        here = active_step(trained, here, 2 if k == 0 else 6)
+        spent += here.factorizations
+        fit = _fit(trained, here, "active set", spent)
+        idle = 0 if fit.gap < best.gap else idle + 1
+        best = fit if fit.gap < best.gap else _spent(best, spent)
+        if idle == _PATIENCE:
+            here, _ = reweighted(trained, _weights(best, trained.radius), _AGAIN)
+            spent, idle = spent + here.factorizations, 0
+    weights, goal, idle = _weights(best, trained.radius), best.gap / 2.0, 0
+    for _ in range(_SLOW // _AGAIN):
+        if _reached(trained.problem, best, trained.radius):
+            return best
+        goal, idle = (best.gap / 2.0, 0) if best.gap <= goal else (goal, idle + 1)
+        if idle == _STUCK:
+            break
+        here, weights = reweighted(trained, weights, _AGAIN)
+        spent += here.factorizations
+        fit = _fit(trained, here, "reweighted", spent)
+        best = fit if fit.gap < best.gap else _spent(best, spent)
+    warnings.warn(f"fit_adversarial: the relative gap is {best.gap:.3g} after {spent} factorizations; the features or "
+                  "J^2 are nearly singular", RuntimeWarning, stacklevel=4)
+    return Fit(best.theta, best.dual, best.objective, best.lower, best.gap, best.gradient_norm, best.residuals,
+               best.zero_fraction, spent, "stopped")
+
+
+def _least_squares(problem: AdversarialProblem, z: float) -> Fit:
+    """Return the fit for radius 0: least |theta| among the minimizers, or ridge regression."""
+    F, y, n = problem.features, problem.y, problem.samples
+    if z == 0.0:
+        theta: Array = np.linalg.lstsq(F, y, rcond=None)[0].astype(np.float64)
+    elif F.shape[1] < n:
+        theta = scipy.linalg.solve(F.T @ F + n * z * np.eye(F.shape[1]), F.T @ y, assume_a="pos")
+    else:
+        theta = F.T @ scipy.linalg.solve(F @ F.T + n * z * np.eye(n), y, assume_a="pos")
+    return _judged(problem, 0.0, z, theta, y - F @ theta, "least squares", 1)
+
+
+def _fit(trained: Trained, here: Iterate, status: Status, spent: int) -> Fit:
+    theta = trained.theta(here.b, here.u[:, None])[:, 0]
+    return _judged(trained.problem, trained.radius, trained.ridge, theta, here.u, status, spent)
+
+
+def _judged(problem: AdversarialProblem, eps: float, z: float, theta: Array, u: Array, status: Status,
+            spent: int) -> Fit:
+    """Return theta with everything that is claimed of it, measured anew from the problem."""
+    upper = problem.objective(theta, radius=eps, ridge=z)
+    lower = problem.dual_value(u, radius=eps, ridge=z)
+    scale = upper if eps > 0.0 else float(problem.y @ problem.y) / (2.0 * problem.samples)
+    residuals = problem.y - problem.features @ theta
+    met = np.abs(residuals) <= 1e-9 * float(np.abs(problem.y).max())
+    return Fit(theta, u, upper, lower, (upper - lower) / scale if scale > 0.0 else 0.0, problem.gradient_norm(theta),
+               residuals, float(met.mean()), spent, status)
+
+
+def _spent(fit: Fit, spent: int) -> Fit:
+    return Fit(fit.theta, fit.dual, fit.objective, fit.lower, fit.gap, fit.gradient_norm, fit.residuals,
+               fit.zero_fraction, spent, fit.status)
+
+
+def _reached(problem: AdversarialProblem, fit: Fit, eps: float) -> bool:
+    """Say whether the gap is what was promised: rounding of y - F theta alone is felt as max|y| / (eps m)."""
+    rounding = 1e-14 * float(np.abs(problem.y).max()) / (eps * fit.gradient_norm) if fit.gradient_norm > 0.0 else 0.0
+    return fit.gap <= max(GAP, rounding)
+
+
+def _weights(fit: Fit, eps: float) -> Array:
+    sizes = np.abs(fit.residuals)
+    return np.clip(sizes / (sizes + eps * fit.gradient_norm), 1e-300, 1.0 - 1e-12)

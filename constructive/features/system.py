@@ -1,0 +1,89 @@
+"""The system of two unknowns: sizes, moments and spectrum of a problem, and the radius at which it vanishes."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constructive._checks import as_number
+from constructive.features.activations import Activation, relu
+
+Array = NDArray[np.float64]
+_NONE: Array = np.zeros(0)
+
+
+class System(NamedTuple):
+    """Sizes, moments and spectrum of one problem. A tuple, for kernels take it whole; squares are stored.
+
+    Without ``nodes`` the spectrum is Marchenko and Pastur's for ``width``. Else ``nodes`` are eigenvalues of W W^T,
+    ``traces`` their weights in the N x N matrix (summing to 1), ``signals`` the squared coordinates of the true
+    coefficients along eigenvectors of W^T W (summing to ``signal``).
+    """
+
+    ratio: float  # features per sample, N / n
+    width: float  # N / d
+    noise: float  # squares of standard deviation and of the length of the signal
+    signal: float
+    radius: float
+    ridge: float
+    linear: float  # square of the activation's linear part
+    nonlinear: float
+    excess: float
+    memory: float = 0.0  # what infinitely many features beyond the spectrum fit, per unit of 1 / kappa
+    nodes: Array = _NONE
+    traces: Array = _NONE
+    signals: Array = _NONE
+
+
+def random_features(width_ratio: float, sample_ratio: float, noise: float, radius: float, ridge: float,
+                    activation: Activation | None, signal: float, who: str) -> System:
+    """Return the system of random features, its arguments checked in the name of ``who``.
+
+    >>> random_features(2.0, 4.0, 0.5, 0.1, 0.0, None, 1.0, "me").ratio
+    0.5
+    """
+    width = as_number(width_ratio, who, "width_ratio", above=0.0)
+    samples = as_number(sample_ratio, who, "sample_ratio", above=0.0)
+    kind = relu() if activation is None else activation
+    if not isinstance(kind, Activation):
+        raise TypeError(f"{who}: activation must be an Activation, got {kind!r}; make one with features.activation")
+    if kind.linear == 0.0:
+        raise ValueError(f"{who}: activation {kind.name!r} has no linear part and learns nothing of <x, beta>; "
+                         "shift its argument")
+    system = System(
+        ratio=width / samples, width=width, noise=as_number(noise, who, "noise", at_least=0.0) ** 2,
+        signal=as_number(signal, who, "signal", at_least=0.0) ** 2,
+        radius=as_number(radius, who, "radius", at_least=0.0), ridge=as_number(ridge, who, "ridge", at_least=0.0),
+        linear=kind.linear**2, nonlinear=kind.nonlinear, excess=kind.slope_excess)
+    resolved = system.nonlinear > 0.0 or system.ridge > 0.0 or (system.radius > 0.0 and system.excess > 0.0)
+    if not resolved or system.nonlinear == system.noise == 0.0:
+        raise ValueError(f"{who}: activation {kind.name!r} is linear; with no noise or no ridge use linear_asymptotics")
+    return system
+
+
+def as_test_radius(test_radius: float | None, radius: float, who: str) -> float:
+    """Return the radius of the adversary at test time, that of training where none is given.
+
+    >>> as_test_radius(None, 0.25, "me")
+    0.25
+    """
+    return radius if test_radius is None else as_number(test_radius, who, "test_radius", at_least=0.0)
+
+
+def threshold(system: System) -> float:
+    """Return the radius from which on the zero predictor is optimal; infinite where the problem has none."""
+    from constructive._kernels import features as kernels
+
+    null = system.noise + system.signal
+    if null == 0.0:
+        return 0.0
+    if system.excess == 0.0 and system.nodes.size == 0:
+        t1 = min(1.0, 1.0 / system.width)  # l / (l + z) as z -> 0+: the features are linear ones
+        found = system.signal * system.width * t1 + null * system.ratio * t1
+    else:
+        m1, _, t1, _, _, u1, *_ = kernels.spectral_means(system.excess / system.linear, system)
+        found = u1 + null * system.ratio * (t1 + system.nonlinear / system.linear * m1)
+    return math.sqrt(0.5 * math.pi * found / null)

@@ -2,10 +2,23 @@
 
 from constructive.features.activations import Activation, activation, relu
 from constructive.features.asymptotics import adversarial_asymptotics, approximation_floor, zero_radius
+from constructive.features.expansions import (
+    PeakLaw,
+    WideExpansion,
+    harmful_width,
+    linear_peak_law,
+    peak_law,
+    wide_expansion,
+)
+from constructive.features.limits import kernel_limit, population_limit
+from constructive.features.linear import linear_asymptotics, linear_zero_radius, recovery_radius
 from constructive.features.prediction import Prediction
 from constructive.features.ridgeless import ridgeless_limit
 
 __all__ = [
     "Activation", "relu", "activation",
-    "Prediction", "adversarial_asymptotics", "zero_radius", "approximation_floor", "ridgeless_limit",
+    "Prediction", "adversarial_asymptotics", "zero_radius", "approximation_floor",
+    "linear_asymptotics", "linear_zero_radius", "recovery_radius",
+    "ridgeless_limit", "population_limit", "kernel_limit",
+    "WideExpansion", "wide_expansion", "harmful_width", "PeakLaw", "peak_law", "linear_peak_law",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,7 @@ from constructive.features.steps import Iterate, Trained, active_step, reweighte
 Array = NDArray[np.float64]
 Status = Literal["zero", "interpolates", "active set", "reweighted", "least squares", "stopped"]
 GAP = 1e-10
-_WARM, _AGAIN, _PATIENCE, _PASSES, _SLOW, _STUCK = 12, 15, 3, 60, 5000, 20
+_WARM, _AGAIN, _PATIENCE, _PASSES, _SLOW, _STUCK, _NEARLY = 12, 15, 3, 60, 5000, 20, 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +47,10 @@ def fit_adversarial(features: ArrayLike, y: ArrayLike, gradient_matrix: ArrayLik
                     ridge: float = 0.0) -> Fit:
     """Return the minimizer of 1/(2 n) sum_i (|y_i - f_i theta| + radius |J theta|)^2 + ridge/2 |theta|^2.
 
-    features (n, N), y (n,), gradient_matrix J^2 (N, N), positive definite. The relative duality gap is at most
-    max(1e-10, 1e-14 max|y| / (radius |J theta|)), the second where rounding allows no less. Without a ridge, radius 0
-    gives the minimizer of least |theta|, every small radius > 0 the one of least |J theta|. For many radii or ridges
-    make one :class:`AdversarialProblem` and call :func:`fit_problem`.
+    features (n, N), y (n,), gradient_matrix J^2 (N, N), positive definite. The relative duality gap is at most 1e-10,
+    or where rounding of y - F theta allows no less 2^-50 max_i (|y_i| + sum_k |F_ik theta_k|) / sqrt(2 P(theta)).
+    Without a ridge, radius 0 gives the minimizer of least |theta|, every small radius > 0 the one of least |J theta|.
+    For many radii or ridges make one :class:`AdversarialProblem` and call :func:`fit_problem`.
 
     Raises ValueError as :meth:`AdversarialProblem.of`, or for a negative radius or ridge. Warns (RuntimeWarning) if
     the gap was not reached. Source: arXiv 2201.05149 (the objective); reweighting after Ribeiro, Schoen, Zachariah,
@@ -76,9 +77,9 @@ def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.
         limit, u = problem.interpolation()
         spent = int(limit > 0.0)
         if eps <= limit:
-            # on K^-1 y as it stands the residuals would be rounding of the largest label, so theta is made of it
-            fit = _judged(problem, eps, z, trained.theta(1.0, u[:, None])[:, 0], n * eps**2 * u, "interpolates", spent)
-            if _reached(problem, fit, eps):
+            theta = met_exactly(problem, trained.theta(1.0, u[:, None])[:, 0], np.ones(n, bool))
+            fit = _judged(problem, eps, z, theta, n * eps**2 * u, "interpolates", spent + 1)
+            if fit.gap <= attainable_gap(problem, fit):
                 return fit
     return _descended(trained, spent)
 
@@ -89,19 +90,24 @@ def _descended(trained: Trained, spent: int) -> Fit:
     spent += start.factorizations
     best, here, idle = _fit(trained, start, "reweighted", spent), start, 0
     for k in range(_PASSES):
-        if _reached(trained.problem, best, trained.radius):
+        if best.gap <= (GAP if idle == 0 else attainable_gap(trained.problem, best)):
             return best
         here = active_step(trained, here, 2 if k == 0 else 6)
         spent += here.factorizations
         fit = _fit(trained, here, "active set", spent)
+        if GAP < fit.gap < _NEARLY:
+            still = np.abs(here.u) <= trained.radius * here.norm
+            theta, spent = met_exactly(trained.problem, fit.theta, still), spent + 1
+            closer = _judged(trained.problem, trained.radius, trained.ridge, theta, here.u, "active set", spent)
+            fit = closer if closer.gap < fit.gap else fit
         idle = 0 if fit.gap < best.gap else idle + 1
         best = fit if fit.gap < best.gap else _spent(best, spent)
-        if idle == _PATIENCE:
+        if idle == _PATIENCE:  # the signs go round in circles
             here, _ = reweighted(trained, _weights(best, trained.radius), _AGAIN)
             spent, idle = spent + here.factorizations, 0
     weights, goal, idle = _weights(best, trained.radius), best.gap / 2.0, 0
     for _ in range(_SLOW // _AGAIN):
-        if _reached(trained.problem, best, trained.radius):
+        if best.gap <= attainable_gap(trained.problem, best):
             return best
         goal, idle = (best.gap / 2.0, 0) if best.gap <= goal else (goal, idle + 1)
         if idle == _STUCK:
@@ -114,6 +120,25 @@ def _descended(trained: Trained, spent: int) -> Fit:
                   "J^2 are nearly singular", RuntimeWarning, stacklevel=4)
     return Fit(best.theta, best.dual, best.objective, best.lower, best.gap, best.gradient_norm, best.residuals,
                best.zero_fraction, spent, "stopped")
+
+
+def met_exactly(problem: AdversarialProblem, theta: Array, still: NDArray[np.bool_]) -> Array:
+    """Return theta moved by the least |J step| such that the labels marked in ``still`` (n,) are met, but for rounding.
+
+    Large multipliers cancel in F^T u and leave residuals of their own size; steps that are small themselves do not.
+    Returns theta as it is where the marked rows of G are dependent.
+    """
+    G = problem.whitened[still]
+    if not 0 < G.shape[0] <= G.shape[1]:
+        return theta
+    try:
+        factor = scipy.linalg.cho_factor(problem.gram[np.ix_(still, still)], lower=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return theta
+    for _ in range(2):
+        step = scipy.linalg.cho_solve(factor, problem.y[still] - problem.features[still] @ theta, check_finite=False)
+        theta = theta + scipy.linalg.solve_triangular(problem.root, G.T @ step, check_finite=False)
+    return theta
 
 
 def _least_squares(problem: AdversarialProblem, z: float) -> Fit:
@@ -150,10 +175,10 @@ def _spent(fit: Fit, spent: int) -> Fit:
                fit.zero_fraction, spent, fit.status)
 
 
-def _reached(problem: AdversarialProblem, fit: Fit, eps: float) -> bool:
-    """Say whether the gap is what was promised: rounding of y - F theta alone is felt as max|y| / (eps m)."""
-    rounding = 1e-14 * float(np.abs(problem.y).max()) / (eps * fit.gradient_norm) if fit.gradient_norm > 0.0 else 0.0
-    return fit.gap <= max(GAP, rounding)
+def attainable_gap(problem: AdversarialProblem, fit: Fit) -> float:
+    """Return the relative gap that is asked for: 1e-10, or what rounding of y - F theta makes of the objective."""
+    size = float((np.abs(problem.y) + np.abs(problem.features) @ np.abs(fit.theta)).max())
+    return max(GAP, 2.0**-50 * size / math.sqrt(2.0 * fit.objective)) if fit.objective > 0.0 else GAP
 
 
 def _weights(fit: Fit, eps: float) -> Array:

@@ -79,7 +79,7 @@ def activation(function: Function, derivative: Function, kinks: Iterable[float] 
 
     Both functions map arrays to arrays of the same shape. ``kinks`` are the points where the function is not smooth;
     one that is not named costs digits and time. Moments are exact to about 1e-12 of E function(G)^2; an activation that
-    is affine up to rounding gets nonlinear = slope_excess = 0.
+    is affine up to rounding gets nonlinear = slope_excess = 0, an even one linear = 0.
 
     Raises ValueError where an integral does not converge, and where E derivative(G) is not E[G function(G)]: the
     derivative is wrong, or the function jumps, and then its gradients are not what an adversary uses.
@@ -104,6 +104,8 @@ def activation(function: Function, derivative: Function, kinks: Iterable[float] 
     slope_excess = _gaussian_mean(lambda z: (derivative(z) - linear) ** 2, cuts)
     if nonlinear <= 1e-24 * size:
         nonlinear = slope_excess = 0.0
+    if linear * linear <= 1e-24 * size:
+        linear = 0.0
     return Activation(name, function, derivative, mean, linear, nonlinear, slope_excess)
 
 

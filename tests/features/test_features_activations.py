@@ -77,6 +77,15 @@ def test_an_affine_activation_has_no_nonlinear_part_at_all() -> None:
     assert (found.mean, found.linear) == pytest.approx((1.0, 2.0), abs=1e-14)
 
 
+def test_an_even_activation_has_no_linear_part_at_all() -> None:
+    found = activation(lambda z: np.cos(3.0 * z), lambda z: -3.0 * np.sin(3.0 * z))
+    assert found.linear == 0.0
+    # E cos(3 G) = exp(-9/2), E cos(3 G)^2 = (1 + exp(-18)) / 2, E sin(3 G)^2 = (1 - exp(-18)) / 2
+    assert found.mean == pytest.approx(math.exp(-4.5), abs=1e-15)
+    assert found.nonlinear == pytest.approx(0.5 * (1.0 + math.exp(-18.0)) - math.exp(-9.0), abs=1e-14)
+    assert found.slope_excess == pytest.approx(4.5 * (1.0 - math.exp(-18.0)), abs=1e-13)
+
+
 def test_a_wrong_derivative_is_refused() -> None:
     with pytest.raises(ValueError, match=r"activation: E derivative\(G\) = .* the derivative is wrong"):
         activation(np.tanh, lambda z: 1.0 + np.tanh(z) ** 2)

@@ -2,6 +2,7 @@
 
 from constructive.features.activations import Activation, activation, relu
 from constructive.features.asymptotics import adversarial_asymptotics, approximation_floor, zero_radius
+from constructive.features.conditional import conditional_prediction, conditional_zero_radius
 from constructive.features.expansions import (
     PeakLaw,
     WideExpansion,
@@ -12,11 +13,19 @@ from constructive.features.expansions import (
 )
 from constructive.features.limits import kernel_limit, population_limit
 from constructive.features.linear import linear_asymptotics, linear_zero_radius, recovery_radius
+from constructive.features.model import FeatureModel, Task, draw_task
 from constructive.features.prediction import Prediction
+from constructive.features.problem import AdversarialProblem
 from constructive.features.ridgeless import ridgeless_limit
+from constructive.features.risks import Risks, SampledRisks, attacked_points, exact_risks, sampled_risks
+from constructive.features.solver import Fit, fit_adversarial, fit_problem
 
 __all__ = [
     "Activation", "relu", "activation",
+    "FeatureModel", "Task", "draw_task",
+    "AdversarialProblem", "Fit", "fit_adversarial", "fit_problem",
+    "Risks", "SampledRisks", "exact_risks", "attacked_points", "sampled_risks",
+    "conditional_prediction", "conditional_zero_radius",
     "Prediction", "adversarial_asymptotics", "zero_radius", "approximation_floor",
     "linear_asymptotics", "linear_zero_radius", "recovery_radius",
     "ridgeless_limit", "population_limit", "kernel_limit",

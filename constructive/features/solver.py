@@ -25,10 +25,11 @@ _WARM, _AGAIN, _PATIENCE, _PASSES, _SLOW, _STUCK, _NEARLY = 12, 15, 3, 60, 5000,
 class Fit:
     """A minimizer theta (N,) of the adversarial objective, and the multipliers (n,) that prove it one.
 
-    ``lower`` <= min P <= ``objective`` = P(theta), in float64: rounding moves both by some 1e-14 of themselves. ``gap``
-    is their difference relative to the objective, relative to P(0) for radius 0, and may be negative by rounding.
+    ``lower`` <= min P <= ``objective`` = P(theta), in float64: rounding moves both by some 1e-14 of themselves; without
+    a ridge it is dual @ y / (2 n). ``gap`` is their difference relative to the objective, relative to P(0) for radius
+    0, and may be negative by rounding. ``zero_fraction`` of the residuals is at most 1e-9 of the largest label.
     ``status`` says how theta was found: "zero" and "interpolates" are exact cases, "least squares" is radius 0;
-    "stopped" did not reach the gap asked for. ``zero_fraction`` of the residuals is at most 1e-9 of the largest label.
+    "stopped" did not reach the gap asked for.
     """
 
     theta: Array
@@ -163,6 +164,8 @@ def _judged(problem: AdversarialProblem, eps: float, z: float, theta: Array, u: 
     """Return theta with everything that is claimed of it, measured anew from the problem."""
     upper = problem.objective(theta, radius=eps, ridge=z)
     lower = problem.dual_value(u, radius=eps, ridge=z)
+    if z == 0.0 and lower > 0.0:  # the bound is that of all multiples of u: of these the best
+        u = u * (2.0 * problem.samples * lower / float(u @ problem.y))
     scale = upper if eps > 0.0 else float(problem.y @ problem.y) / (2.0 * problem.samples)
     residuals = problem.y - problem.features @ theta
     met = np.abs(residuals) <= 1e-9 * float(np.abs(problem.y).max())

@@ -22,7 +22,8 @@ from constructive._kernels.compile import kernel
 
 ROOT_HALF = math.sqrt(0.5)
 ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
-ROUNDS = 200
+ROUNDS = 400
+TINY = 1e-300
 CLOSE = 2e-16
 HERE, HERE_VALUE, THERE, THERE_VALUE, OLD, OLD_VALUE, NEXT, STRIDE, PHASE, COUNT = range(10)
 FIRST, WIDEN, SHRINK, FOUND, LOST = range(5)
@@ -88,7 +89,7 @@ def coefficients(kappa: float, q: float, radius: float, ridge: float) -> tuple[f
     a = inside + k * outside
     b = 0.0
     if q > 0.0:
-        b = radius * radius * (kappa * inside + k * outside + 2.0 * k * density / q)
+        b = radius * (radius * (kappa * inside + k * outside) + 2.0 * k * density * (radius / q))
     beyond = max(2.0 * density - nu * outside, 0.0)  # 2 E[g - nu; g > nu]
     gap = k / (1.0 + kappa) * (outside + q * beyond)
     second = central_square(nu) + k * k * ((1.0 + q * q) * outside + 2.0 * nu * density + 4.0 * q * density)
@@ -96,12 +97,13 @@ def coefficients(kappa: float, q: float, radius: float, ridge: float) -> tuple[f
 
 
 @kernel
-def trace_condition(a: float, b: float, z: float, system: Any) -> float:
-    """Return (N / n) E[L / D]."""
+def traces(a: float, b: float, z: float, system: Any) -> tuple[float, float]:
+    """Return (N / n) E[L / D] and (N / n) E[(B R + Z) / D]."""
     scale = (a + b) * system.linear
     shift = (a * system.nonlinear + b * system.excess + z) / scale
     m1, _, t1, _, _, _, _, _, _ = spectral_means(shift, system)
-    return system.ratio * (system.linear * t1 + system.nonlinear * m1) / scale
+    return (system.ratio * (system.linear * t1 + system.nonlinear * m1) / scale,
+            system.ratio * (b * (system.linear * t1 + system.excess * m1) + z * m1) / scale)
 
 
 @kernel
@@ -190,10 +192,19 @@ def next_share(x: float, value: float, other: float, other_value: float, old: fl
 
 @kernel
 def excess_trace(log_kappa: float, q: float, system: Any) -> float:
-    """Return the logarithm of (N / n) E[L / D] + memory / kappa: decreasing in kappa, 0 at the solution for this q."""
+    """Return the logarithm of (N / n) E[L / D] + memory / kappa: it decreases in kappa, 0 at the solution for this q.
+
+    Near the interpolation peak, where A and N / n are close to 1, the equation times A keeps its digits:
+    (N / n) E[(B R + Z) / D] = N / n - 1 + (1 - A) + A memory / kappa, with 1 - A = erfc(nu / sqrt 2) / (1 + kappa).
+    """
     kappa = math.exp(log_kappa)
     a, b, z, _, _ = coefficients(kappa, q, system.radius, system.ridge)
-    return math.log(trace_condition(a, b, z, system) + system.memory / kappa)
+    fit, rest = traces(a, b, z, system)
+    more = system.ratio - 1.0
+    if a < 0.5 or abs(more) > 0.5:
+        return math.log(fit + system.memory / kappa)
+    left = math.erfc(ROOT_HALF * kappa * q) / (1.0 + kappa) + a * system.memory / kappa
+    return (math.log(max(left + max(more, 0.0), TINY)) - math.log(max(rest + max(-more, 0.0), TINY)))
 
 
 @kernel

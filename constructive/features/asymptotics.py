@@ -23,8 +23,8 @@ def adversarial_asymptotics(width_ratio: float, sample_ratio: float, noise: floa
     width_ratio > sample_ratio it is *not* the limit radius -> 0, which is the one of least |J theta|
     (:func:`ridgeless_limit`); for width_ratio = sample_ratio its risk is infinite.
 
-    Raises ValueError for ratios <= 0 and negative noise, radii, ridge and signal, and for an activation without linear
-    part, or with nothing else and neither ridge nor noise.
+    Raises ValueError for ratios, positive radii and positive ridges outside of [1e-100, 1e100], for negative noise and
+    signal, and for an activation without linear part, or with nothing else and neither ridge nor noise.
 
     >>> trained = adversarial_asymptotics(4.0, 3.0, noise=0.5, radius=0.5)
     >>> round(trained.standard_risk, 10), round(trained.adversarial_risk, 9), round(trained.fitted, 10)

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from constructive._checks import as_number
 from constructive.features.activations import Activation
-from constructive.features.system import System, random_features
+from constructive.features.system import LARGEST, System, random_features
 
 SLOPE = math.sqrt(2.0 / math.pi)
 
@@ -107,7 +107,7 @@ def linear_peak_law(noise: float) -> PeakLaw:
     >>> round(linear_peak_law(0.5).scaled_risk, 10)
     0.1338315401
     """
-    return _peak(as_number(noise, "linear_peak_law", "noise", at_least=0.0) ** 2, 1.0)
+    return _peak(as_number(noise, "linear_peak_law", "noise", at_least=0.0, at_most=LARGEST) ** 2, 1.0)
 
 
 def _peak(floor: float, slope: float) -> PeakLaw:

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from constructive._checks import as_number
 from constructive.features.activations import Activation
 from constructive.features.prediction import Prediction, attacked_risk, null_prediction, solve_system
 from constructive.features.ridgeless import decreasing_root
-from constructive.features.system import System, as_test_radius, random_features, threshold
+from constructive.features.system import System, as_size, as_test_radius, random_features, threshold
 
 _ONE = np.ones(1)
 SLOPE = math.sqrt(2.0 / math.pi)
@@ -38,13 +37,13 @@ def population_limit(width_ratio: float, noise: float, radius: float, ridge: flo
 
     def sizes(q: float) -> tuple[float, float, float, float]:
         """Return s^2, m^2, |theta|^2 and the alignment at this q = radius m / s."""
-        penalty = system.radius**2 * (1.0 + SLOPE / q) if q > 0.0 else 0.0
+        penalty = system.radius * (system.radius + SLOPE * (system.radius / q)) if q > 0.0 else 0.0
         num, _, pm, _, tm, _, along = kernels.energies(1.0 + SLOPE * q, penalty, system.ridge, 0.0, 0.0, 0.0, system)
         return num, pm, tm, along
 
     def excess(q: float) -> float:
         s2, m2, *_ = sizes(q)
-        return system.radius**2 * m2 / s2 / (q * q)
+        return system.radius / q * math.sqrt(m2 / s2)
 
     q = decreasing_root(excess) if system.radius > 0.0 else 0.0
     s2, m2, energy, alignment = sizes(q)
@@ -70,7 +69,7 @@ def kernel_limit(sample_ratio: float, noise: float, radius: float, ridge_per_wid
     0.651912803
     """
     who = "kernel_limit"
-    penalty = as_number(ridge_per_width, who, "ridge_per_width", above=0.0)
+    penalty = as_size(ridge_per_width, who, "ridge_per_width")
     features = random_features(1.0, sample_ratio, noise, radius, penalty, activation, signal, who)
     system = features._replace(
         ridge=penalty / features.linear, linear=1.0, nonlinear=0.0, excess=0.0,

@@ -11,7 +11,7 @@ from scipy.special import erfinv
 from constructive._checks import as_number
 from constructive.features.prediction import Prediction, attacked_risk, null_prediction, solve_system
 from constructive.features.ridgeless import least_norm
-from constructive.features.system import System, as_test_radius, threshold
+from constructive.features.system import LARGEST, System, as_size, as_test_radius, threshold
 
 _ONE = np.ones(1)
 
@@ -62,7 +62,7 @@ def recovery_radius(sample_ratio: float) -> float:
     >>> round(recovery_radius(2.0), 10)
     0.4702512644
     """
-    inverse = 1.0 / as_number(sample_ratio, "recovery_radius", "sample_ratio", above=0.0)
+    inverse = 1.0 / as_size(sample_ratio, "recovery_radius", "sample_ratio")
     nu = math.sqrt(2.0) * float(erfinv(inverse)) if inverse < 1.0 else math.inf
     if not math.isfinite(nu):
         return 0.0
@@ -73,11 +73,11 @@ def recovery_radius(sample_ratio: float) -> float:
 def _linear_regression(sample_ratio: float, noise: float, radius: float, ridge: float, signal: float,
                        who: str) -> System:
     """Return the system of linear regression: W W^T, its features and its slopes are all the identity."""
-    power = as_number(signal, who, "signal", at_least=0.0) ** 2
+    power = as_number(signal, who, "signal", at_least=0.0, at_most=LARGEST) ** 2
     return System(
-        ratio=1.0 / as_number(sample_ratio, who, "sample_ratio", above=0.0), width=1.0,
-        noise=as_number(noise, who, "noise", at_least=0.0) ** 2, signal=power,
-        radius=as_number(radius, who, "radius", at_least=0.0), ridge=as_number(ridge, who, "ridge", at_least=0.0),
+        ratio=1.0 / as_size(sample_ratio, who, "sample_ratio"), width=1.0,
+        noise=as_number(noise, who, "noise", at_least=0.0, at_most=LARGEST) ** 2, signal=power,
+        radius=as_size(radius, who, "radius", zero=True), ridge=as_size(ridge, who, "ridge", zero=True),
         linear=1.0, nonlinear=0.0, excess=0.0, nodes=_ONE, traces=_ONE, signals=power * _ONE)
 
 

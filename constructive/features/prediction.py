@@ -101,13 +101,13 @@ def predict(system: System, kappa: float, q: float, test_radius: float) -> Predi
     nu = kappa * q
     outside, density = math.erfc(nu / math.sqrt(2.0)), math.exp(-0.5 * nu * nu) / math.sqrt(2.0 * math.pi)
     fitted = math.erf(nu / math.sqrt(2.0))
-    loose = ((1.0 + q * q) * outside + 2.0 * nu * density + 4.0 * q * density) / (1.0 + kappa) ** 2
+    loose = ((1.0 + q * q) * outside + 2.0 * nu * density + 4.0 * q * density) / (1.0 + kappa) / (1.0 + kappa)
     energy = tm + s2 * tb
-    remembered = system.memory * s2 * second / (kappa * kappa)
+    remembered = system.memory * s2 * second / kappa / kappa
     return Prediction(
         standard_risk=s2, adversarial_risk=attacked_risk(s2, m, test_radius), gradient_norm=m, fitted=fitted,
         objective=0.5 * (s2 * (q * q * fitted + loose) + system.ridge * energy + remembered),
-        training_error=s2 * max((1.0 + nu * nu) * outside - 2.0 * nu * density, 0.0) / (1.0 + kappa) ** 2,
+        training_error=s2 * max((1.0 + nu * nu) * outside - 2.0 * nu * density, 0.0) / (1.0 + kappa) / (1.0 + kappa),
         weight_energy=energy, alignment=alignment, kappa=kappa, q=q, nu=nu, zero=False, test_radius=test_radius)
 
 

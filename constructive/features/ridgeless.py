@@ -47,9 +47,9 @@ def least_norm(system: System, least: Least, test_radius: float) -> Prediction:
     from constructive._kernels import features as kernels
 
     if least == "gradient":
-        penalty = decreasing_root(lambda b: kernels.trace_condition(1.0, b, 0.0, system))
+        penalty = decreasing_root(lambda b: kernels.traces(1.0, b, 0.0, system)[0])
         return _interpolant(system, penalty, 0.0, test_radius)
-    return _interpolant(system, 0.0, decreasing_root(lambda z: kernels.trace_condition(1.0, 0.0, z, system)),
+    return _interpolant(system, 0.0, decreasing_root(lambda z: kernels.traces(1.0, 0.0, z, system)[0]),
                         test_radius)
 
 

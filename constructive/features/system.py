@@ -13,6 +13,7 @@ from constructive.features.activations import Activation, relu
 
 Array = NDArray[np.float64]
 _NONE: Array = np.zeros(0)
+SMALLEST, LARGEST = 1e-100, 1e100
 
 
 class System(NamedTuple):
@@ -45,8 +46,7 @@ def random_features(width_ratio: float, sample_ratio: float, noise: float, radiu
     >>> random_features(2.0, 4.0, 0.5, 0.1, 0.0, None, 1.0, "me").ratio
     0.5
     """
-    width = as_number(width_ratio, who, "width_ratio", above=0.0)
-    samples = as_number(sample_ratio, who, "sample_ratio", above=0.0)
+    width, samples = as_size(width_ratio, who, "width_ratio"), as_size(sample_ratio, who, "sample_ratio")
     kind = relu() if activation is None else activation
     if not isinstance(kind, Activation):
         raise TypeError(f"{who}: activation must be an Activation, got {kind!r}; make one with features.activation")
@@ -54,14 +54,26 @@ def random_features(width_ratio: float, sample_ratio: float, noise: float, radiu
         raise ValueError(f"{who}: activation {kind.name!r} has no linear part and learns nothing of <x, beta>; "
                          "shift its argument")
     system = System(
-        ratio=width / samples, width=width, noise=as_number(noise, who, "noise", at_least=0.0) ** 2,
-        signal=as_number(signal, who, "signal", at_least=0.0) ** 2,
-        radius=as_number(radius, who, "radius", at_least=0.0), ridge=as_number(ridge, who, "ridge", at_least=0.0),
+        ratio=width / samples, width=width, noise=as_number(noise, who, "noise", at_least=0.0, at_most=LARGEST) ** 2,
+        signal=as_number(signal, who, "signal", at_least=0.0, at_most=LARGEST) ** 2,
+        radius=as_size(radius, who, "radius", zero=True), ridge=as_size(ridge, who, "ridge", zero=True),
         linear=kind.linear**2, nonlinear=kind.nonlinear, excess=kind.slope_excess)
     resolved = system.nonlinear > 0.0 or system.ridge > 0.0 or (system.radius > 0.0 and system.excess > 0.0)
     if not resolved or system.nonlinear == system.noise == 0.0:
         raise ValueError(f"{who}: activation {kind.name!r} is linear; with no noise or no ridge use linear_asymptotics")
     return system
+
+
+def as_size(value: float, who: str, name: str, *, zero: bool = False) -> float:
+    """Return the value, between 1e-100 and 1e100 so that no square overflows or vanishes; 0 where that is allowed.
+
+    >>> as_size(0.0, "me", "radius", zero=True)
+    0.0
+    """
+    number = as_number(value, who, name, at_least=0.0, at_most=LARGEST)
+    if number >= SMALLEST or (zero and number == 0.0):
+        return number
+    raise ValueError(f"{who}: {name}={number!r} must be {'0 or ' if zero else ''}>= {SMALLEST}")
 
 
 def as_test_radius(test_radius: float | None, radius: float, who: str) -> float:

@@ -83,6 +83,13 @@ def test_the_risk_at_the_interpolation_peak_is_infinite_without_adversary_or_rid
     assert 0.0 < peak.alignment < 1.0
 
 
+@pytest.mark.parametrize("radius", [1e-12, 1e-30, 1e-60, 1e-100])
+def test_tiny_radii_at_the_peak_keep_their_digits(radius: float) -> None:
+    found = adversarial_asymptotics(2.0, 2.0, 0.5, radius)
+    assert radius * found.standard_risk == pytest.approx(.17770920662574, rel=1e-12 + 10.0 * radius)
+    assert found.fitted == pytest.approx(.4465321414505779, rel=1e-11)
+
+
 # sample_ratio = 4, noise = 0.5, three decimals (s^2 in the last row)
 WIDTHS = (.25, .5, 1, 1.5, 2, 3, 4, 6, 10, 20, 50)
 CURVES = {
@@ -178,11 +185,12 @@ def test_an_activation_without_linear_part_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "options", "message"), [
-    ((0.0, 3.0, 0.5, 0.2), {}, r"width_ratio=0\.0 must be > 0"), ((2.0, -1.0, 0.5, 0.2), {}, "sample_ratio"),
+    ((0.0, 3.0, 0.5, 0.2), {}, "width_ratio"), ((2.0, -1.0, 0.5, 0.2), {}, "sample_ratio"),
     ((2.0, 3.0, -0.5, 0.2), {}, "noise"), ((2.0, 3.0, 0.5, -0.2), {}, "radius"),
     ((2.0, 3.0, 0.5, 0.2, -1.0), {}, "ridge"),
     ((2.0, 3.0, 0.5, 0.2), {"signal": -1.0}, "signal"), ((2.0, 3.0, 0.5, 0.2), {"test_radius": -1.0}, "test_radius"),
-    ((2.0, math.nan, 0.5, 0.2), {}, "must be finite")])
+    ((2.0, math.nan, 0.5, 0.2), {}, "must be finite"), ((2.0, 3.0, 0.5, 1e-150), {}, "radius=1e-150 must be 0 or >= "),
+    ((2.0, 3.0, 0.5, 0.2, 1e150), {}, "ridge"), ((1e-150, 3.0, 0.5, 0.2), {}, "width_ratio=1e-150 must be >= ")])
 def test_values_out_of_range_are_refused(arguments: tuple[float, ...], options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=f"adversarial_asymptotics: .*{message}"):
         adversarial_asymptotics(*arguments, **options)

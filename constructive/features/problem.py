@@ -128,9 +128,10 @@ class AdversarialProblem:
         if gain <= 0.0:
             return 0.0
         if eps == 0.0:  # multipliers must then be orthogonal to all features: take that part of u
-            raw = raw - self.features @ np.linalg.lstsq(self.features, raw, rcond=None)[0]
-            square, gain = float(raw @ raw), float(raw @ self.y)
-            return max(gain, 0.0)**2 / (2.0 * self.samples * square) if square > 0.0 else 0.0
+            free = raw - self.features @ np.linalg.lstsq(self.features, raw, rcond=None)[0]
+            square, gain = float(free @ free), float(free @ self.y)
+            nothing = square <= 1e-16 * float(raw @ raw)  # rounding of a u in their span
+            return 0.0 if nothing else max(gain, 0.0)**2 / (2.0 * self.samples * square)
         p = raised(np.abs(raw), float(np.linalg.norm(self.whitened.T @ raw)) / eps)
         return gain**2 / (2.0 * self.samples * float(p @ p))
 

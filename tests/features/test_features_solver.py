@@ -209,7 +209,17 @@ def test_radius_zero_with_ridge_is_ridge_regression(N: int, n: int) -> None:
     expected = np.linalg.solve(F.T @ F + 0.1 * n * np.eye(N), F.T @ drawn_case.y)
     np.testing.assert_allclose(fit.theta, expected, rtol=0, atol=1e-11)
     assert abs(fit.gap) <= 1e-12
-    assert abs(fit_problem(drawn_case, radius=0.0).gap) <= 1e-12
+
+
+@pytest.mark.parametrize(("N", "n"), [(15, 40), (60, 25), (40, 40)])
+def test_radius_zero_has_a_dual_of_multipliers_orthogonal_to_the_features(N: int, n: int) -> None:
+    drawn_case = problem(4, 12, N, n)
+    fit = fit_problem(drawn_case, radius=0.0)
+    assert abs(fit.gap) <= 1e-12
+    assert (fit.zero_fraction == 1.0) == (n <= N)
+    rng = np.random.default_rng(0)
+    for u in (rng.normal(size=n), fit.residuals, drawn_case.features @ rng.normal(size=N)):
+        assert drawn_case.dual_value(u, radius=0.0) <= fit.objective * (1.0 + 1e-12)
 
 
 def test_labels_of_zero_give_zero() -> None:

@@ -29,6 +29,8 @@ def adversarial_asymptotics(width_ratio: float, sample_ratio: float, noise: floa
     >>> trained = adversarial_asymptotics(4.0, 3.0, noise=0.5, radius=0.5)
     >>> round(trained.standard_risk, 10), round(trained.adversarial_risk, 9), round(trained.fitted, 10)
     (0.7169475624, 1.646744991, 0.3941090135)
+
+    Source: arXiv:2201.05149, read through a transcription; solved in another form, as a system of two unknowns.
     """
     who = "adversarial_asymptotics"
     system = random_features(width_ratio, sample_ratio, noise, radius, ridge, activation, signal, who)

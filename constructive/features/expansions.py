@@ -9,9 +9,8 @@ from scipy.optimize import brentq
 
 from constructive._checks import as_number
 from constructive.features.activations import Activation
+from constructive.features.prediction import MEAN_SIZE
 from constructive.features.system import LARGEST, System, random_features
-
-SLOPE = math.sqrt(2.0 / math.pi)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +48,7 @@ def wide_expansion(width_ratio: float, sample_ratio: float, noise: float, radius
     system = _wide(width_ratio, sample_ratio, noise, radius, ridge, activation, signal, "wide_expansion")
     null, rate = system.noise + system.signal, system.excess / system.nonlinear
     return WideExpansion(
-        null=null, first=2.0 * SLOPE * system.radius * null * math.sqrt(rate / system.ratio),
+        null=null, first=2.0 * MEAN_SIZE * system.radius * null * math.sqrt(rate / system.ratio),
         second=(null * (1.0 + system.radius**2 * rate) - _gain(system)) / system.ratio)
 
 
@@ -67,7 +66,7 @@ def harmful_width(sample_ratio: float, noise: float, radius: float, ridge: float
     better = _gain(system) - null * (1.0 + system.radius**2 * rate)
     if better <= 0.0:
         return 0.0
-    return sample_ratio * (better / (2.0 * SLOPE * null * system.radius)) ** 2 / rate
+    return sample_ratio * (better / (2.0 * MEAN_SIZE * null * system.radius)) ** 2 / rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from constructive.features.activations import Activation
-from constructive.features.prediction import Prediction, attacked_risk, null_prediction, solve_system
+from constructive.features.prediction import MEAN_SIZE, Prediction, attacked_risk, null_prediction, solve_system
 from constructive.features.ridgeless import decreasing_root
 from constructive.features.system import System, as_size, as_test_radius, random_features, threshold
 
 _ONE = np.ones(1)
-SLOPE = math.sqrt(2.0 / math.pi)
 
 
 def population_limit(width_ratio: float, noise: float, radius: float, ridge: float = 0.0, *,
@@ -37,8 +36,9 @@ def population_limit(width_ratio: float, noise: float, radius: float, ridge: flo
 
     def sizes(q: float) -> tuple[float, float, float, float]:
         """Return s^2, m^2, |theta|^2 and the alignment at this q = radius m / s."""
-        penalty = system.radius * (system.radius + SLOPE * (system.radius / q)) if q > 0.0 else 0.0
-        num, _, pm, _, tm, _, along = kernels.energies(1.0 + SLOPE * q, penalty, system.ridge, 0.0, 0.0, 0.0, system)
+        penalty = system.radius * (system.radius + MEAN_SIZE * (system.radius / q)) if q > 0.0 else 0.0
+        pull = 1.0 + MEAN_SIZE * q
+        num, _, pm, _, tm, _, along = kernels.energies(pull, penalty, system.ridge, 0.0, 0.0, 0.0, system)
         return num, pm, tm, along
 
     def excess(q: float) -> float:
@@ -51,7 +51,8 @@ def population_limit(width_ratio: float, noise: float, radius: float, ridge: flo
     return Prediction(
         standard_risk=s2, adversarial_risk=attacked_risk(s2, m, attack), gradient_norm=m, fitted=0.0,
         objective=0.5 * (attacked_risk(s2, m, system.radius) + system.ridge * energy), training_error=s2,
-        weight_energy=energy, alignment=alignment, kappa=0.0, q=q, nu=0.0, zero=False, test_radius=attack)
+        mean_residual=MEAN_SIZE * math.sqrt(s2), weight_energy=energy, alignment=alignment, kappa=0.0, q=q, nu=0.0,
+        zero=False, test_radius=attack)
 
 
 def kernel_limit(sample_ratio: float, noise: float, radius: float, ridge_per_width: float, *,
@@ -90,5 +91,5 @@ def _fitted_without_slope(system: System, penalty: float, test_radius: float) ->
     null, kappa = system.noise + system.signal, system.memory
     return replace(
         null_prediction(system, test_radius), objective=0.5 * null / (1.0 + kappa),
-        training_error=null / (1.0 + kappa) ** 2, weight_energy=null * kappa / (1.0 + kappa) ** 2 / penalty,
-        kappa=kappa)
+        training_error=null / (1.0 + kappa) ** 2, mean_residual=MEAN_SIZE * math.sqrt(null) / (1.0 + kappa),
+        weight_energy=null * kappa / (1.0 + kappa) ** 2 / penalty, kappa=kappa)

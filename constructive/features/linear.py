@@ -31,6 +31,8 @@ def linear_asymptotics(sample_ratio: float, noise: float, radius: float, ridge: 
     >>> trained = linear_asymptotics(2.0, noise=0.5, radius=0.5)
     >>> round(trained.standard_risk, 10), round(trained.adversarial_risk, 9)
     (0.4529764865, 1.033865791)
+
+    Source: ours, in the setting of Javanmard, Soltanolkotabi and Hassani (COLT 2020).
     """
     who = "linear_asymptotics"
     system = _linear_regression(sample_ratio, noise, radius, ridge, signal, who)
@@ -87,6 +89,6 @@ def _recovered(system: System, test_radius: float) -> Prediction:
     nu = math.sqrt(2.0) * float(erfinv(system.ratio))
     return replace(
         null_prediction(system, test_radius), standard_risk=0.0, adversarial_risk=attacked_risk(0.0, m, test_radius),
-        gradient_norm=m, fitted=1.0, objective=0.5 * (system.radius * m) ** 2, training_error=0.0,
+        gradient_norm=m, fitted=1.0, objective=0.5 * (system.radius * m) ** 2, training_error=0.0, mean_residual=0.0,
         weight_energy=system.signal, alignment=system.signal, kappa=0.0 if nu < math.inf else math.inf,
         q=math.inf if system.radius > 0.0 else 0.0, nu=nu, zero=m == 0.0)

@@ -10,6 +10,7 @@ from constructive.features.system import System, threshold
 
 # The relative error of q, kappa and m just below the threshold is a rounding over the relative distance to it.
 NEAR_ZERO = 1e-12
+MEAN_SIZE = math.sqrt(2.0 / math.pi)  # E|g| for g ~ N(0, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +33,10 @@ class Prediction:
     """1/(2 n) sum_i (|residual_i| + radius m)^2 + ridge/2 |theta|^2 at the minimizer."""
     training_error: float
     """Mean squared residual of training points, without the adversary."""
+    mean_residual: float
+    """Mean size of training residuals: the objective grows with the radius at rate m (mean_residual + radius m)."""
     weight_energy: float
-    """|theta|^2."""
+    """|theta|^2: the objective grows with the ridge at half this rate."""
     alignment: float
     """Inner product of the true coefficients with those of the linear part of the model."""
     kappa: float
@@ -68,7 +71,7 @@ def attacked_risk(standard_risk: float, gradient_norm: float, radius: float) -> 
     if radius == 0.0:
         return standard_risk
     push = radius * gradient_norm
-    return standard_risk + 2.0 * math.sqrt(2.0 / math.pi) * push * math.sqrt(standard_risk) + push * push
+    return standard_risk + 2.0 * MEAN_SIZE * push * math.sqrt(standard_risk) + push * push
 
 
 def solve_system(system: System, test_radius: float) -> Prediction:
@@ -97,7 +100,7 @@ def predict(system: System, kappa: float, q: float, test_radius: float) -> Predi
     a, b, z, second, gap = kernels.coefficients(kappa, q, system.radius, system.ridge)
     num, den, pm, pb, tm, tb, alignment = kernels.energies(a, b, z, second, gap, system.memory / kappa, system)
     s2 = num / den
-    m = math.sqrt(pm + s2 * pb)
+    s, m = math.sqrt(s2), math.sqrt(pm + s2 * pb)
     nu = kappa * q
     outside, density = math.erfc(nu / math.sqrt(2.0)), math.exp(-0.5 * nu * nu) / math.sqrt(2.0 * math.pi)
     fitted = math.erf(nu / math.sqrt(2.0))
@@ -108,7 +111,8 @@ def predict(system: System, kappa: float, q: float, test_radius: float) -> Predi
         standard_risk=s2, adversarial_risk=attacked_risk(s2, m, test_radius), gradient_norm=m, fitted=fitted,
         objective=0.5 * (s2 * (q * q * fitted + loose) + system.ridge * energy + remembered),
         training_error=s2 * max((1.0 + nu * nu) * outside - 2.0 * nu * density, 0.0) / (1.0 + kappa) / (1.0 + kappa),
-        weight_energy=energy, alignment=alignment, kappa=kappa, q=q, nu=nu, zero=False, test_radius=test_radius)
+        mean_residual=s * max(2.0 * density - nu * outside, 0.0) / (1.0 + kappa), weight_energy=energy,
+        alignment=alignment, kappa=kappa, q=q, nu=nu, zero=False, test_radius=test_radius)
 
 
 def null_prediction(system: System, test_radius: float) -> Prediction:
@@ -116,5 +120,5 @@ def null_prediction(system: System, test_radius: float) -> Prediction:
     null = system.noise + system.signal
     return Prediction(
         standard_risk=null, adversarial_risk=null, gradient_norm=0.0, fitted=0.0 if null else 1.0, objective=0.5 * null,
-        training_error=null, weight_energy=0.0, alignment=0.0, kappa=0.0, q=0.0, nu=0.0, zero=True,
-        test_radius=test_radius)
+        training_error=null, mean_residual=MEAN_SIZE * math.sqrt(null), weight_energy=0.0, alignment=0.0, kappa=0.0,
+        q=0.0, nu=0.0, zero=True, test_radius=test_radius)

@@ -80,5 +80,5 @@ def _interpolant(system: System, penalty: float, ridge: float, test_radius: floa
     m = math.sqrt(pm + s2 * pb)
     return Prediction(
         standard_risk=s2, adversarial_risk=attacked_risk(s2, m, test_radius), gradient_norm=m, fitted=1.0,
-        objective=0.0, training_error=0.0, weight_energy=tm + s2 * tb, alignment=alignment, kappa=math.inf, q=0.0,
-        nu=math.inf, zero=False, test_radius=test_radius)
+        objective=0.0, training_error=0.0, mean_residual=0.0, weight_energy=tm + s2 * tb, alignment=alignment,
+        kappa=math.inf, q=0.0, nu=math.inf, zero=False, test_radius=test_radius)

@@ -86,15 +86,22 @@ def as_test_radius(test_radius: float | None, radius: float, who: str) -> float:
 
 
 def threshold(system: System) -> float:
-    """Return the radius from which on the zero predictor is optimal; infinite where the problem has none."""
+    """Return the radius from which on the zero predictor is optimal, sqrt(pi/2 (b^2 + t s^2)) / s.
+
+    s^2 is its risk, b^2 = linear E_signal l / R and t = (N / n) E[L / R]: |J^-1 F^T y| = radius |y|_1 in the limit.
+    """
     from constructive._kernels import features as kernels
 
     null = system.noise + system.signal
     if null == 0.0:
         return 0.0
-    if system.excess == 0.0 and system.nodes.size == 0:
-        t1 = min(1.0, 1.0 / system.width)  # l / (l + z) as z -> 0+: the features are linear ones
-        found = system.signal * system.width * t1 + null * system.ratio * t1
+    if system.excess == 0.0:  # linear features: l / (l + z) tends to 1 where l > 0
+        if system.nodes.size == 0:
+            t1 = min(1.0, 1.0 / system.width)
+            found = system.signal * system.width * t1 + null * system.ratio * t1
+        else:
+            seen = system.nodes > 1e-12 * system.nodes.max()
+            found = float(system.signals[seen].sum()) + null * system.ratio * float(system.traces[seen].sum())
     else:
         m1, _, t1, _, _, u1, *_ = kernels.spectral_means(system.excess / system.linear, system)
         found = u1 + null * system.ratio * (t1 + system.nonlinear / system.linear * m1)

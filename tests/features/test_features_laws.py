@@ -36,6 +36,7 @@ def test_predictions_obey_what_holds_for_every_model(arguments: tuple[float, ...
     assert found.standard_risk >= floor * (1.0 - 1e-14)
     assert found.adversarial_risk >= found.standard_risk
     assert 0.0 <= found.fitted <= 1.0
+    assert found.mean_residual**2 <= found.training_error * (1.0 + 1e-9) + 1e-30
     assert 0.0 <= found.training_error <= 2.0 * found.objective * (1.0 + 1e-14)
     assert found.objective <= 0.5 * (1.0 + arguments[2] ** 2)  # the zero predictor is always there
     assert found.weight_energy >= 0.0
@@ -65,13 +66,6 @@ def test_the_objective_falls_with_the_width(arguments: tuple[float, ...], factor
     assert adversarial_asymptotics(factor * arguments[0], *arguments[1:]).objective <= here * (1.0 + 1e-12)
 
 
-def mean_excess(found: Prediction) -> float:
-    """Return the mean size of a training residual, 2 s E (g - nu)_+ / (1 + kappa)."""
-    density = math.exp(-0.5 * found.nu**2) / math.sqrt(2.0 * math.pi)
-    beyond = 2.0 * density - found.nu * math.erfc(found.nu / math.sqrt(2.0))
-    return math.sqrt(found.standard_risk) * max(beyond, 0.0) / (1.0 + found.kappa)
-
-
 MODERATE = st.tuples(between(0.1, 30.0), between(0.3, 10.0), between(0.1, 2.0), between(0.05, 1.0), between(1e-2, 3.0))
 
 
@@ -83,7 +77,7 @@ def test_the_slope_of_the_objective_in_the_radius_is_the_mean_gain_of_the_attack
     left, right = (adversarial_asymptotics(width, samples, noise, radius + move, ridge).objective
                    for move in (-step, step))
     m = found.gradient_norm
-    assert (right - left) / (2.0 * step) == pytest.approx(m * (mean_excess(found) + radius * m), rel=1e-6, abs=1e-9)
+    assert (right - left) / (2.0 * step) == pytest.approx(m * (found.mean_residual + radius * m), rel=1e-6, abs=1e-9)
 
 
 @given(MODERATE)
@@ -103,7 +97,7 @@ def test_larger_radii_trade_gradient_for_residuals(arguments: tuple[float, ...],
     more = adversarial_asymptotics(width, samples, noise, factor * radius, ridge)
 
     def cost(found: Prediction) -> float:
-        return found.gradient_norm * mean_excess(found) + 0.5 * (1.0 + factor) * radius * found.gradient_norm**2
+        return found.gradient_norm * found.mean_residual + 0.5 * (1.0 + factor) * radius * found.gradient_norm**2
 
     assert cost(more) <= cost(less) * (1.0 + 1e-9)
 
@@ -119,8 +113,9 @@ def test_scaling_the_labels_scales_risks_and_nothing_else(arguments: tuple[float
     unit = adversarial_asymptotics(*arguments, test_radius=0.7)
     scaled = adversarial_asymptotics(width, samples, scale * noise, radius, ridge, test_radius=0.7, signal=scale)
     square = {"standard_risk", "adversarial_risk", "objective", "training_error", "weight_energy", "alignment"}
+    length = {"gradient_norm", "mean_residual"}
     for name in (field.name for field in fields(Prediction)):
-        power = scale**2 if name in square else scale if name == "gradient_norm" else 1.0
+        power = scale**2 if name in square else scale if name in length else 1.0
         assert getattr(scaled, name) == pytest.approx(power * getattr(unit, name), rel=1e-9)
 
 

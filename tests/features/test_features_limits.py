@@ -112,7 +112,7 @@ def test_the_golden_population_minimum() -> None:
 def test_many_samples_reach_the_population_minimum(width: float, noise: float, radius: float, ridge: float) -> None:
     best = population_limit(width, noise, radius, ridge)
     found = adversarial_asymptotics(width, 1e9, noise, radius, ridge)
-    for name in ("standard_risk", "gradient_norm", "objective", "weight_energy", "alignment", "q", "training_error"):
+    for name in ("standard_risk", "gradient_norm", "objective", "weight_energy", "alignment", "q", "mean_residual"):
         assert getattr(found, name) == pytest.approx(getattr(best, name), rel=1e-6, abs=1e-7)
 
 
@@ -177,7 +177,7 @@ def test_wide_models_with_a_growing_ridge_approach_the_kernel_limit(samples: flo
     assume(not limit.zero)
     for width, error in ((1e7, 1e-3), (1e9, 1e-5)):
         found = adversarial_asymptotics(width, samples, noise, radius, penalty * width)
-        for name in ("standard_risk", "gradient_norm", "objective", "alignment", "fitted", "training_error", "kappa"):
+        for name in ("standard_risk", "gradient_norm", "objective", "alignment", "fitted", "mean_residual", "kappa"):
             assert getattr(found, name) == pytest.approx(getattr(limit, name), rel=error, abs=error)
         assert width * found.weight_energy == pytest.approx(limit.weight_energy, rel=error)
 
@@ -195,7 +195,7 @@ def test_beyond_the_linear_threshold_a_kernel_only_memorizes() -> None:
     assert (limit.zero, limit.adversarial_risk, limit.gradient_norm) == (True, 1.25, 0.0)
     assert limit.objective < 0.5 * 1.25
     far, near = (adversarial_asymptotics(width, 4.0, 0.5, 2.3, 0.01626 * width) for width in (1e7, 1e9))
-    for name in ("objective", "training_error", "kappa"):  # they close in as 1 / sqrt(width)
+    for name in ("objective", "training_error", "mean_residual", "kappa"):  # they close in as 1 / sqrt(width)
         goal = getattr(limit, name)
         assert abs(getattr(near, name) - goal) < 0.11 * abs(getattr(far, name) - goal) < 0.01
     assert 1e9 * near.weight_energy == pytest.approx(limit.weight_energy, rel=1e-4)

@@ -114,6 +114,16 @@ def test_nodes_of_the_law_give_the_predictions_of_the_law() -> None:
         assert getattr(two, name) == pytest.approx(getattr(one, name), rel=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
+def test_the_threshold_of_linear_features_is_the_limit_of_nearly_linear_ones(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    rows, beta = rng.normal(size=shape), rng.normal(size=shape[1])
+    base = from_matrix(rows, beta, system(signal=float(np.linalg.norm(beta)))._replace(nonlinear=0.0, excess=0.0))
+    assert threshold(base) == pytest.approx(threshold(base._replace(excess=1e-13)), rel=1e-9)
+    closed = base._replace(nodes=np.zeros(0), width=shape[0] / shape[1])
+    assert threshold(closed) == pytest.approx(threshold(closed._replace(excess=1e-13)), rel=1e-9)
+
+
 # -- coefficients ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("nu", [1e-8, 1e-3, 0.5, 0.999, 1.001, 3.0, 30.0])

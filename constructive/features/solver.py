@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,18 +18,18 @@ from constructive.features.steps import Iterate, Trained, active_step, reweighte
 Array = NDArray[np.float64]
 Status = Literal["zero", "interpolates", "active set", "reweighted", "least squares", "stopped"]
 GAP = 1e-10
-_WARM, _AGAIN, _PATIENCE, _PASSES, _SLOW, _STUCK, _NEARLY = 12, 15, 3, 60, 5000, 20, 1e-4
+_WARM, _PATIENCE, _PASSES, _BUDGET, _STUCK, _NEARLY = 12, 3, 30, 5000, 4, 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """A minimizer theta (N,) of the adversarial objective, and the multipliers (n,) that prove it one.
 
-    ``lower`` <= min P <= ``objective`` = P(theta), in float64: rounding moves both by some 1e-14 of themselves; without
-    a ridge it is dual @ y / (2 n). ``gap`` is their difference relative to the objective, relative to P(0) for radius
-    0, and may be negative by rounding. ``zero_fraction`` of the residuals is at most 1e-9 of the largest label.
-    ``status`` says how theta was found: "zero" and "interpolates" are exact cases, "least squares" is radius 0;
-    "stopped" did not reach the gap asked for.
+    ``lower`` <= min P <= ``objective`` = P(theta), in float64: rounding moves both by some 1e-14 of themselves, more
+    where J^2 is nearly singular; without a ridge ``lower`` is dual @ y / (2 n). ``gap`` is their difference relative to
+    the objective, relative to P(0) for radius 0, and may be negative by rounding. ``zero_fraction`` of the residuals is
+    at most 1e-9 of the largest label. ``status`` says how theta was found: "zero" and "interpolates" are exact cases,
+    "least squares" is radius 0; "stopped" did not reach the gap asked for.
     """
 
     theta: Array
@@ -86,41 +86,43 @@ def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.
 
 
 def _descended(trained: Trained, spent: int) -> Fit:
-    """Return the best of reweighted steps, active sets, reweighted steps from the best when those do not improve."""
-    start, _ = reweighted(trained, np.full(trained.problem.samples, 0.5), _WARM)
-    spent += start.factorizations
-    best, here, idle = _fit(trained, start, "reweighted", spent), start, 0
-    for k in range(_PASSES):
-        if best.gap <= (GAP if idle == 0 else attainable_gap(trained.problem, best)):
-            return best
-        here = active_step(trained, here, 2 if k == 0 else 6)
+    """Return the best of active steps from a warm start, which is made anew, twice as long, when they do not improve.
+
+    With many nearly dependent rows the signs can go round in circles; nearer to the optimum they do not.
+    """
+    problem, steps, idle = trained.problem, _WARM, 0
+    weights = np.full(problem.samples, 0.5)
+    best: Fit | None = None
+    goal = math.inf
+    while best is None or spent < _BUDGET:
+        here, weights = reweighted(trained, weights, steps)
         spent += here.factorizations
-        fit = _fit(trained, here, "active set", spent)
-        if GAP < fit.gap < _NEARLY:
-            still = np.abs(here.u) <= trained.radius * here.norm
-            theta, spent = met_exactly(trained.problem, fit.theta, still), spent + 1
-            closer = _judged(trained.problem, trained.radius, trained.ridge, theta, here.u, "active set", spent)
-            fit = closer if closer.gap < fit.gap else fit
-        idle = 0 if fit.gap < best.gap else idle + 1
-        best = fit if fit.gap < best.gap else _spent(best, spent)
-        if idle == _PATIENCE:  # the signs go round in circles
-            here, _ = reweighted(trained, _weights(best, trained.radius), _AGAIN)
-            spent, idle = spent + here.factorizations, 0
-    weights, goal, idle = _weights(best, trained.radius), best.gap / 2.0, 0
-    for _ in range(_SLOW // _AGAIN):
-        if best.gap <= attainable_gap(trained.problem, best):
-            return best
+        best = _better(best, _fit(trained, here, "reweighted", spent), spent)
+        failed = 0
+        for k in range(_PASSES):
+            if best.gap <= GAP or (failed > 0 and best.gap <= attainable_gap(problem, best)):
+                return best
+            if failed == _PATIENCE:
+                break
+            here = active_step(trained, here, 2 if k == 0 else 6)
+            spent += here.factorizations
+            fit = _fit(trained, here, "active set", spent)
+            if GAP < fit.gap < _NEARLY:
+                still = np.abs(here.u) <= trained.radius * here.norm
+                theta, spent = met_exactly(problem, fit.theta, still), spent + 1
+                fit = _better(fit, _judged(problem, trained.radius, trained.ridge, theta, here.u, "active set", spent),
+                              spent)
+            failed = 0 if fit.gap < best.gap else failed + 1
+            best = _better(best, fit, spent)
         goal, idle = (best.gap / 2.0, 0) if best.gap <= goal else (goal, idle + 1)
         if idle == _STUCK:
             break
-        here, weights = reweighted(trained, weights, _AGAIN)
-        spent += here.factorizations
-        fit = _fit(trained, here, "reweighted", spent)
-        best = fit if fit.gap < best.gap else _spent(best, spent)
+        steps = 2 * steps
+        sizes = np.abs(best.residuals)
+        weights = np.clip(sizes / (sizes + trained.radius * best.gradient_norm), 1e-300, 1.0 - 1e-12)
     warnings.warn(f"fit_adversarial: the relative gap is {best.gap:.3g} after {spent} factorizations; the features or "
                   "J^2 are nearly singular", RuntimeWarning, stacklevel=4)
-    return Fit(best.theta, best.dual, best.objective, best.lower, best.gap, best.gradient_norm, best.residuals,
-               best.zero_fraction, spent, "stopped")
+    return replace(best, status="stopped", factorizations=spent)
 
 
 def met_exactly(problem: AdversarialProblem, theta: Array, still: NDArray[np.bool_]) -> Array:
@@ -173,17 +175,12 @@ def _judged(problem: AdversarialProblem, eps: float, z: float, theta: Array, u: 
                residuals, float(met.mean()), spent, status)
 
 
-def _spent(fit: Fit, spent: int) -> Fit:
-    return Fit(fit.theta, fit.dual, fit.objective, fit.lower, fit.gap, fit.gradient_norm, fit.residuals,
-               fit.zero_fraction, spent, fit.status)
+def _better(old: Fit | None, new: Fit, spent: int) -> Fit:
+    """Return the one of smaller gap, with all factorizations so far."""
+    return replace(new if old is None or new.gap < old.gap else old, factorizations=spent)
 
 
 def attainable_gap(problem: AdversarialProblem, fit: Fit) -> float:
     """Return the relative gap that is asked for: 1e-10, or what rounding of y - F theta makes of the objective."""
     size = float((np.abs(problem.y) + np.abs(problem.features) @ np.abs(fit.theta)).max())
     return max(GAP, 2.0**-50 * size / math.sqrt(2.0 * fit.objective)) if fit.objective > 0.0 else GAP
-
-
-def _weights(fit: Fit, eps: float) -> Array:
-    sizes = np.abs(fit.residuals)
-    return np.clip(sizes / (sizes + eps * fit.gradient_norm), 1e-300, 1.0 - 1e-12)

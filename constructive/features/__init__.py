@@ -19,6 +19,7 @@ from constructive.features.problem import AdversarialProblem
 from constructive.features.ridgeless import ridgeless_limit
 from constructive.features.risks import Risks, SampledRisks, attacked_points, exact_risks, sampled_risks
 from constructive.features.solver import Fit, fit_adversarial, fit_problem
+from constructive.features.sweeps import Sweep, Tuned, best_width, sweep_asymptotics, tuned_ridge
 
 __all__ = [
     "Activation", "relu", "activation",
@@ -30,4 +31,5 @@ __all__ = [
     "linear_asymptotics", "linear_zero_radius", "recovery_radius",
     "ridgeless_limit", "population_limit", "kernel_limit",
     "WideExpansion", "wide_expansion", "harmful_width", "PeakLaw", "peak_law", "linear_peak_law",
+    "Sweep", "sweep_asymptotics", "Tuned", "tuned_ridge", "best_width",
 ]

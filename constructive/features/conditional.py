@@ -44,7 +44,14 @@ def conditional_prediction(weights: ArrayLike, beta: ArrayLike, *, samples: int,
 
 def conditional_zero_radius(weights: ArrayLike, beta: ArrayLike, *, samples: int, noise: float,
                             activation: Activation | None = None) -> float:
-    """Return the radius from which on the prediction for these weights is the zero predictor, whatever the ridge."""
+    """Return the radius from which on the prediction for these weights is the zero predictor, whatever the ridge.
+
+    >>> import numpy as np
+    >>> W, beta = np.eye(2), [1.0, 0.0]
+    >>> radius = conditional_zero_radius(W, beta, samples=4, noise=0.5)
+    >>> [conditional_prediction(W, beta, samples=4, noise=0.5, radius=c * radius).zero for c in (0.9, 1.1)]
+    [False, True]
+    """
     return threshold(_conditional(weights, beta, samples, noise, 1.0, 0.0, activation, "conditional_zero_radius"))
 
 

@@ -65,7 +65,12 @@ def fit_adversarial(features: ArrayLike, y: ArrayLike, gradient_matrix: ArrayLik
 
 
 def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.0) -> Fit:
-    """Return the minimizer of the problem for this radius and ridge; see :func:`fit_adversarial`."""
+    """Return the minimizer of the problem for this radius and ridge; see :func:`fit_adversarial`.
+
+    >>> problem = AdversarialProblem.of([[2.0, 0.0], [0.0, 2.0]], [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
+    >>> [fit_problem(problem, radius=radius).status for radius in (0.1, 2.0)]
+    ['interpolates', 'zero']
+    """
     who = "fit_problem"
     eps, z = as_number(radius, who, "radius", at_least=0.0), as_number(ridge, who, "ridge", at_least=0.0)
     n = problem.samples

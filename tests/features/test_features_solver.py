@@ -328,6 +328,15 @@ def test_multipliers_are_residuals_plus_gain_where_those_are_not_zero(seed: int,
     assert (np.abs(fit.dual[~moved]) <= gain + 2 * near).all()
 
 
+@given(SEEDS, RADII, RIDGES, st.floats(-6.0, 0.0))
+@settings(max_examples=30)
+def test_no_step_lowers_the_objective(seed: int, radius: float, ridge: float, exponent: float) -> None:
+    drawn_case, rng = case(seed), np.random.default_rng(seed + 2)
+    fit = fit_problem(drawn_case, radius=radius, ridge=ridge)
+    for step in rng.normal(size=(10, fit.theta.size)) * 10.0**exponent / math.sqrt(fit.theta.size):
+        assert drawn_case.objective(fit.theta + step, radius=radius, ridge=ridge) >= fit.objective * (1.0 - 1.1e-10)
+
+
 # -- the two iterations ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("ridge", [0.0, 0.1])

@@ -7,6 +7,8 @@ wide networks: how attacked training moves them; and ridge regression: interpola
 reaches, and where a ridge heals; wide networks with one hidden layer under attack.
 """
 
+from constructive.theorems.adversarial_fit import FIT as ADVERSARIAL_FIT
+from constructive.theorems.adversarial_fit import THRESHOLDS as FIT_THRESHOLDS
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
 from constructive.theorems.best_ridge import THEOREM as BEST_RIDGE
 from constructive.theorems.between import THEOREM as BETWEEN
@@ -21,6 +23,11 @@ from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
 from constructive.theorems.expected_length import EXPECTED as EXPECTED_LENGTH
 from constructive.theorems.expected_length import LIKELY as LIKELY_LENGTH
 from constructive.theorems.extinction import THEOREM as EXTINCTION
+from constructive.theorems.feature_limits import ENDS as TWO_INTERPOLANTS
+from constructive.theorems.feature_limits import LIMIT as FEATURES_LIMIT
+from constructive.theorems.feature_limits import SLOPES as LIMIT_SLOPES
+from constructive.theorems.feature_width import CURE as KERNEL_LIMIT
+from constructive.theorems.feature_width import CURSE as CURSE_OF_WIDTH
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.forbidden_risks import THEOREM as FORBIDDEN_RISKS
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
@@ -79,6 +86,7 @@ ALL: tuple[Theorem, ...] = (
     REGRESSION_ERROR, REGRESSION_GAP,
     CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
     NEAR_NETWORK, COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
+    ADVERSARIAL_FIT, FIT_THRESHOLDS, FEATURES_LIMIT, LIMIT_SLOPES, TWO_INTERPOLANTS, CURSE_OF_WIDTH, KERNEL_LIMIT,
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
     INPUT_GRADIENT, PROPAGATOR, PROPAGATOR_GRADIENT, CLOSED_FORM_FLOW, COMMON_ATTACK, DEGENERATION, EXTINCTION,
     KERNEL_BALLS,

@@ -36,7 +36,7 @@ def test_another_seed_draws_another_instance(record):
 def test_statement_hypotheses_and_source_are_said(record):
     assert record.statement.endswith(".")
     assert record.hypotheses
-    assert record.source.arxiv in {"2401.13624", "2002.06668", "2310.06112", "2401.12236"}
+    assert record.source.arxiv in {"2401.13624", "2002.06668", "2310.06112", "2401.12236", "2201.05149"}
     assert record.source.arxiv in record.cite()
 
 

@@ -124,7 +124,7 @@ def memorize(
     radius: Annotated[str, typer.Option(help="Radius in scaled units, or 'auto': 95 % of the largest.")] = "auto",
     test_fraction: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of rows held out.")] = 0.25,
     teacher: Annotated[str, typer.Option(help="'affine' (least squares) or 'none'.")] = "affine",
-    recipe: Annotated[str, typer.Option(help="'clip', 'additive', 'argmax', 'lean' or 'paper'.")] = "clip",
+    recipe: Annotated[str, typer.Option(help="'clip', 'additive', 'argmax', 'lean', 'one-sided' or 'paper'.")] = "clip",
     precision: Annotated[str, typer.Option(help="'float64' or 'float32'.")] = "float64",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split, and of the order of merging.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the network and the report.")] = None,

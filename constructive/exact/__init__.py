@@ -1,0 +1,8 @@
+"""Networks in integers: exact at any length of number, for memorizers that doubles cannot hold.
+
+In reading order: the integer network and its calculus; the bridge from and to networks in doubles.
+"""
+
+from constructive.exact.network import IntegerLayer, IntegerNetwork, IntegerSize, over_common_denominator, together
+
+__all__ = ["IntegerLayer", "IntegerNetwork", "IntegerSize", "over_common_denominator", "together"]

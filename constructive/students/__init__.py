@@ -13,4 +13,5 @@ from constructive.students.sequential import sequential_boxes
 from constructive.students.student import Student
 
 __all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference",
-           "Memorizer", "sequential_boxes", "nearest_network", "NearestNeighbor", "robust_verdicts", "unavoidable", "disturbed"]
+           "Memorizer", "sequential_boxes", "nearest_network", "NearestNeighbor", "robust_verdicts",
+           "unavoidable", "disturbed"]

@@ -1,15 +1,19 @@
 """Networks in integers: exact at any length of number, for memorizers that doubles cannot hold.
 
 In reading order: the integer network and its calculus; the bridge from and to networks in doubles; data on a line;
-words that fold open, and the look-up made of them; proofs on whole balls.
+memorizers of the line, from one hidden layer to words that fold open; proofs on whole balls; what doubles can hold.
 """
 
 from constructive.exact.balls import BallProof, certify_on_balls
 from constructive.exact.bridge import from_network, to_network
 from constructive.exact.cells import Cells, cells_of
+from constructive.exact.extraction import bit_extraction
+from constructive.exact.horizon import FloatHorizon, float_horizon
+from constructive.exact.interpolants import plateaus, shallow_interpolant
 from constructive.exact.lookups import look_up
 from constructive.exact.memorizer import LineMemorizer, wanted_outputs
 from constructive.exact.network import IntegerLayer, IntegerNetwork, IntegerSize, over_common_denominator, together
+from constructive.exact.planes import bit_planes
 from constructive.exact.projection import Projection, along, project
 from constructive.exact.words import fold, pack
 
@@ -20,7 +24,8 @@ __all__ = [
     # data on a line
     "Projection", "project", "along", "Cells", "cells_of",
     # memorizers of the line
-    "LineMemorizer", "wanted_outputs", "pack", "fold", "look_up",
-    # proofs
-    "BallProof", "certify_on_balls",
+    "LineMemorizer", "wanted_outputs", "shallow_interpolant", "plateaus", "pack", "fold", "look_up", "bit_planes",
+    "bit_extraction",
+    # proofs, and what doubles can hold
+    "BallProof", "certify_on_balls", "FloatHorizon", "float_horizon",
 ]

@@ -167,29 +167,48 @@ def pieces(phi: IntegerNetwork, low: Fraction, high: Fraction,
     >>> [(str(z), str(v[0])) for z, v in pieces(tent, Fraction(-1), Fraction(3, 2))]
     [('-1', '0'), ('0', '0'), ('1', '1'), ('3/2', '1')]
     """
-    columns: list[tuple[Fraction, list[Fraction]]] = [(low, [low]), (high, [high])]
+    columns = [_Column(z, z.denominator, [z.numerator]) for z in (low, high)]
     for k, layer in enumerate(phi.layers):
-        scale = phi.scale if k + 1 == phi.depth else Fraction(1)
-        columns = [(z, [scale * v for v in _image(layer, values)]) for z, values in columns]
+        columns = [column.image(layer) for column in columns]
         if k + 1 < phi.depth:
-            columns = [(z, [max(v, Fraction(0)) for v in values]) for z, values in _cut(columns)]
+            columns = [column.clipped() for column in _cut(columns)]
             if len(columns) > limit:
                 raise _TooManyPiecesError(f"pieces: more than limit={limit} knots; raise the limit")
-    yield from columns
+    for column in columns:
+        factor = phi.scale / column.over
+        yield column.knot, [factor * v for v in column.values]
 
 
-def _image(layer: IntegerLayer, values: Sequence[Fraction]) -> list[Fraction]:
-    return [sum((w * values[j] for j, w in row), Fraction(b)) for row, b in zip(layer.rows, layer.bias, strict=True)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Column:
+    """The units at one knot: ``values / over``. One denominator for all of them spares a gcd for every sum."""
+
+    knot: Fraction
+    over: int
+    values: list[int]
+
+    def image(self, layer: IntegerLayer) -> _Column:
+        sums = [sum(w * self.values[j] for j, w in row) + self.over * b
+                for row, b in zip(layer.rows, layer.bias, strict=True)]
+        return _Column(self.knot, self.over, sums)
+
+    def clipped(self) -> _Column:
+        return _Column(self.knot, self.over, [max(v, 0) for v in self.values])
+
+    def towards(self, other: _Column, share: Fraction) -> _Column:
+        p, q = share.numerator, share.denominator
+        here, there, over = (q - p) * other.over, p * self.over, q * self.over * other.over
+        values = [here * u + there * v for u, v in zip(self.values, other.values, strict=True)]
+        common = math.gcd(over, *values)
+        return _Column(self.knot + share * (other.knot - self.knot), over // common, [v // common for v in values])
 
 
-def _cut(columns: list[tuple[Fraction, list[Fraction]]]) -> list[tuple[Fraction, list[Fraction]]]:
+def _cut(columns: list[_Column]) -> list[_Column]:
     """Return the columns with one more wherever a unit changes sign between two of them."""
     out = columns[:1]
-    for (left, at_left), (right, at_right) in zip(columns, columns[1:], strict=False):
-        shares = {u / (u - v) for u, v in zip(at_left, at_right, strict=True) if u < 0 < v or v < 0 < u}
-        for t in sorted(shares):
-            out.append((left + t * (right - left), [u + t * (v - u) for u, v in zip(at_left, at_right, strict=True)]))
-        out.append((right, at_right))
+    for left, right in zip(columns, columns[1:], strict=False):
+        shares = {Fraction(u * right.over, u * right.over - v * left.over)
+                  for u, v in zip(left.values, right.values, strict=True) if u < 0 < v or v < 0 < u}
+        out += [left.towards(right, share) for share in sorted(shares)]
+        out.append(right)
     return out
-
-

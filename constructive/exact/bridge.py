@@ -89,7 +89,8 @@ def to_network(f: IntegerNetwork, box: Box | None = None, *, step: Fraction | fl
 
 def _nearest(value: Fraction, kind: np.dtype[Any]) -> Any:
     try:
-        number = kind.type(float(value))
+        with np.errstate(over="ignore"):  # the next line looks at what overflowed
+            number = kind.type(float(value))
     except OverflowError:
         number = kind.type(math.inf)
     if not np.isfinite(number):

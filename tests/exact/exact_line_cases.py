@@ -6,10 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hypothesis import assume
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 
 from constructive.exact import LineMemorizer, Projection, along, certify_on_balls, wanted_outputs
+
+few = settings(max_examples=30)
+"""Enough where every example is many balls, and exact arithmetic takes its time."""
 
 SHARES = [Fraction(0), Fraction(1, 3), Fraction(1, 2), Fraction(9, 10), Fraction(999, 1000)]
 """Of the largest possible radius."""

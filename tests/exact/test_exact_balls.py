@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact_line_cases import lines
-from hypothesis import given, settings
+from exact_line_cases import few, lines
+from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.evidence import Verdict
@@ -29,6 +29,7 @@ def line_networks(draw: st.DrawFn) -> IntegerNetwork:
     return IntegerNetwork.build(maps, inputs=1, scale=draw(st.sampled_from([Fraction(1), Fraction(1, 3)])))
 
 
+@few
 @given(line_networks(), st.integers(-6, 6), st.integers(1, 12))
 def test_pieces_are_the_network_at_the_knots_and_between(f: IntegerNetwork, low: int, length: int) -> None:
     found = list(pieces(f, Fraction(low), Fraction(low + length, 2)) if low + length > 2 * low
@@ -39,6 +40,7 @@ def test_pieces_are_the_network_at_the_knots_and_between(f: IntegerNetwork, low:
             assert list(f.exact([a + share * (b - a)])) == expected
 
 
+@few
 @given(line_networks(), st.integers(-6, 6), st.sampled_from([Fraction(1, 2), Fraction(2), Fraction(0)]),
        st.sampled_from(["value", "sign"]))
 def test_the_proof_agrees_with_the_pieces(f: IntegerNetwork, center: int, radius: Fraction, claim: str) -> None:
@@ -49,8 +51,8 @@ def test_the_proof_agrees_with_the_pieces(f: IntegerNetwork, center: int, radius
     assert proof.wrong == (() if right else (0,))
 
 
+@few
 @given(lines(), st.sampled_from([1, 3]), st.booleans(), st.data())
-@settings(max_examples=60)
 def test_a_changed_output_is_noticed_on_every_ball(case: Any, s: int, narrow: bool, data: st.DataObject) -> None:
     X, _, projection = case
     f = look_up(projection, projection.radius / 2, per_word=s, narrow=narrow)
@@ -62,8 +64,8 @@ def test_a_changed_output_is_noticed_on_every_ball(case: Any, s: int, narrow: bo
     assert proof.wrong == tuple(range(len(X)))
 
 
+@few
 @given(lines(), st.sampled_from([1, 3]))
-@settings(max_examples=60)
 def test_balls_that_meet_are_noticed(case: Any, s: int) -> None:
     X, _, projection = case
     f = look_up(projection, projection.radius / 2, per_word=s)
@@ -103,6 +105,7 @@ def test_blocks_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (before.wrong, before.affine) == (after.wrong, after.affine) == ((3, 4), 6)
 
 
+@few
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=4).filter(any), st.sampled_from([1.0, 2.0, math.inf]))
 def test_dual_norms_bound_every_step_and_are_reached(direction: list[int], norm: float) -> None:
     length = dual_norm(direction, norm)

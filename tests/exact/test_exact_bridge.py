@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from exact_line_cases import few
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,11 +27,13 @@ def doubles(draw: st.DrawFn) -> Network:
     return Network.build(maps)
 
 
+@few
 @given(doubles(), st.lists(st.floats(-3, 3), min_size=2, max_size=2))
 def test_the_integers_of_a_network_have_its_exact_values(network: Network, x: list[float]) -> None:
     assert from_network(network).exact(x) == network.exact(x)
 
 
+@few
 @given(doubles())
 def test_the_integers_of_a_network_have_its_counts(network: Network) -> None:
     ours, theirs = from_network(network).size, network.size
@@ -38,6 +41,7 @@ def test_the_integers_of_a_network_have_its_counts(network: Network) -> None:
         theirs.depth, theirs.width, theirs.units, theirs.nonzeros, theirs.parameters)
 
 
+@few
 @given(doubles(), st.lists(st.integers(-32, 32), min_size=2, max_size=2))
 def test_there_and_back_has_the_same_values_in_floats(network: Network, x: list[int]) -> None:
     box = Box([-4.0, -4.0], [4.0, 4.0])

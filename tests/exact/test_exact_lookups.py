@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact_line_cases import SHARES, counted, lines, proved, stated
-from hypothesis import given, settings
+from exact_line_cases import SHARES, counted, few, lines, proved, stated
+from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.exact import along, cells_of, look_up, project, to_network
@@ -17,20 +17,22 @@ from constructive.exact.lookups import predicted_size
 odd = st.integers(0, 5).map(lambda k: 2 * k + 1)
 
 
+@few
 @given(lines(), odd, st.booleans(), st.sampled_from(SHARES))
 def test_the_formula_is_the_count(case: Any, s: int, narrow: bool, share: Fraction) -> None:
     f = look_up(case[2], share * case[2].radius, per_word=s, narrow=narrow)
     assert stated(f) == counted(f)
 
 
+@few
 @given(lines(), odd, st.booleans(), st.sampled_from(SHARES))
 def test_every_ball_has_its_label_everywhere(case: Any, s: int, narrow: bool, share: Fraction) -> None:
     X, _, projection = case
     assert proved(look_up(projection, share * projection.radius, per_word=s, narrow=narrow), X)
 
 
+@few
 @given(lines(), odd, st.booleans(), st.data())
-@settings(max_examples=50)
 def test_points_of_the_balls_have_the_label_of_the_ball(case: Any, s: int, narrow: bool, data: st.DataObject) -> None:
     X, y, projection = case
     f = look_up(projection, projection.radius * Fraction(9, 10), per_word=s, narrow=narrow)
@@ -39,12 +41,14 @@ def test_points_of_the_balls_have_the_label_of_the_ball(case: Any, s: int, narro
     assert f.predict(points).tolist() == y.tolist()
 
 
+@few
 @given(lines(), st.sampled_from([1, 3, 5]))
 def test_best_is_never_larger_than_a_given_number(case: Any, s: int) -> None:
     radius = case[2].radius / 2
     assert look_up(case[2], radius).nonzeros <= look_up(case[2], radius, per_word=s).nonzeros + 1
 
 
+@few
 @given(lines(), odd)
 def test_negated_labels_negate_the_network_and_keep_its_size(case: Any, s: int) -> None:
     X, y, projection = case
@@ -54,6 +58,7 @@ def test_negated_labels_negate_the_network_and_keep_its_size(case: Any, s: int) 
     assert (f.network(X) == -g.network(X)).all()
 
 
+@few
 @given(lines(), odd, st.randoms())
 def test_the_order_of_the_data_changes_nothing(case: Any, s: int, random: Any) -> None:
     X, y, projection = case
@@ -65,6 +70,7 @@ def test_the_order_of_the_data_changes_nothing(case: Any, s: int, random: Any) -
     assert [layer.bias for layer in f.network.layers] == [layer.bias for layer in g.network.layers]
 
 
+@few
 @given(lines(), odd, st.integers(-50, 50))
 def test_translated_data_change_the_offset_alone(case: Any, s: int, by: int) -> None:
     X, y, projection = case
@@ -75,6 +81,7 @@ def test_translated_data_change_the_offset_alone(case: Any, s: int, by: int) -> 
     assert [layer.rows for layer in f.network.layers] == [layer.rows for layer in g.network.layers]
 
 
+@few
 @given(lines(), st.sampled_from(SHARES))
 def test_cells_lie_between_the_balls(case: Any, share: Fraction) -> None:
     projection = case[2]
@@ -88,12 +95,14 @@ def test_cells_lie_between_the_balls(case: Any, share: Fraction) -> None:
     assert list(cells.keys) == sorted(set(cells.keys))
 
 
+@few
 @given(lines())
 def test_robustness_is_paid_in_bits(case: Any) -> None:
     lengths = [cells_of(case[2], share * case[2].radius).bits for share in SHARES]
     assert lengths == sorted(lengths)
 
 
+@few
 @given(lines())
 def test_no_radius_below_the_largest_is_refused_and_the_largest_is(case: Any) -> None:
     projection = case[2]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from exact_line_cases import few
+from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.exact import IntegerLayer, IntegerNetwork, over_common_denominator, together
@@ -43,11 +44,13 @@ def by_definition(f: IntegerNetwork, x: list[Fraction]) -> list[Fraction]:
 points = st.lists(fractions, min_size=2, max_size=2)
 
 
+@few
 @given(networks(outputs=2), points)
 def test_evaluation_equals_the_definition_in_rational_numbers(f: IntegerNetwork, x: list[Fraction]) -> None:
     assert list(f.exact(x)) == by_definition(f, x)
 
 
+@few
 @given(networks(outputs=2), networks(), points)
 def test_composition_is_one_after_the_other(g: IntegerNetwork, f: IntegerNetwork, x: list[Fraction]) -> None:
     both = f @ g
@@ -55,6 +58,7 @@ def test_composition_is_one_after_the_other(g: IntegerNetwork, f: IntegerNetwork
     assert both.depth == f.depth + g.depth - 1
 
 
+@few
 @given(networks(), networks(), fractions, points)
 def test_sums_and_multiples_act_on_the_values(f: IntegerNetwork, g: IntegerNetwork, c: Fraction,
                                                x: list[Fraction]) -> None:
@@ -64,17 +68,20 @@ def test_sums_and_multiples_act_on_the_values(f: IntegerNetwork, g: IntegerNetwo
     assert (c * f).exact(x) == (c * a,)
 
 
+@few
 @given(networks(), networks(outputs=2), points)
 def test_together_concatenates_the_values(f: IntegerNetwork, g: IntegerNetwork, x: list[Fraction]) -> None:
     assert together([f, g]).exact(x) == f.exact(x) + g.exact(x)
 
 
+@few
 @given(networks(), networks(), points, points)
 def test_together_with_inputs_of_their_own(f: IntegerNetwork, g: IntegerNetwork, x: list[Fraction],
                                            y: list[Fraction]) -> None:
     assert together([f, g], shared=False).exact(x + y) == f.exact(x) + g.exact(y)
 
 
+@few
 @given(networks(), st.integers(0, 3), points)
 def test_deepening_changes_no_value(f: IntegerNetwork, extra: int, x: list[Fraction]) -> None:
     deep = f.deepen(f.depth + extra)
@@ -82,8 +89,8 @@ def test_deepening_changes_no_value(f: IntegerNetwork, extra: int, x: list[Fract
     assert deep.exact(x) == f.exact(x)
 
 
+@few
 @given(networks(outputs=2), st.lists(points, min_size=1, max_size=5))
-@settings(max_examples=30)
 def test_blocks_of_points_change_no_value(f: IntegerNetwork, rows: list[list[Fraction]]) -> None:
     whole = f(rows)
     with pytest.MonkeyPatch.context() as patch:
@@ -91,6 +98,7 @@ def test_blocks_of_points_change_no_value(f: IntegerNetwork, rows: list[list[Fra
         assert (f(rows) == whole).all()
 
 
+@few
 @given(networks(outputs=2), points)
 def test_hidden_values_end_in_the_output(f: IntegerNetwork, x: list[Fraction]) -> None:
     numerators, denominator = over_common_denominator([x])

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact_line_cases import lines
+from exact_line_cases import few, lines
 from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.exact import along, project
 
 
+@few
 @given(lines(classes=3))
 def test_the_radius_is_half_the_smallest_distance_of_different_labels(case: Any) -> None:
     X, y, p = case
@@ -25,6 +26,7 @@ def test_the_radius_is_half_the_smallest_distance_of_different_labels(case: Any)
     assert p.radius == closest / (2 * sum(map(abs, p.direction)))
 
 
+@few
 @given(lines(), st.sampled_from([1.0, 2.0, math.inf]))
 def test_norms_rank_as_their_duals(case: Any, norm: float) -> None:
     X, y, p = case

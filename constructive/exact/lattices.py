@@ -50,11 +50,12 @@ class Lattice:
         return self.separation - 2 * self.reach
 
 
-def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str) -> Lattice:
+def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, parts: int = 1) -> Lattice:
     """Return the data of two classes on a lattice fine enough for balls of the radius, exactly where 58 bits do.
 
-    Raises ValueError for other labels, for a radius that is not in [0, separation / 2), naming the pair, and if 58
-    bits cannot tell the boxes apart.
+    ``parts``: so fine that balls of the radius also differ from ``separation / parts``. Raises ValueError for other
+    labels, for a radius that is not in [0, separation / (2 parts)), naming the pair, and if 58 bits cannot tell the
+    boxes apart.
     """
     points = as_points(X, who)
     labels = clean_labels(y, points.shape[0], who=who, task="classification")
@@ -64,7 +65,7 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str) -> L
     if r < 0:
         raise ValueError(f"{who}: radius={radius!r} must be >= 0")
     signs = labels.scores.astype(np.int64)
-    free = _free(points, signs, r, who)
+    free = _free(points, signs, r, parts, who)
     largest = Fraction(float(np.abs(points).max())) + r + 1
     most = _LARGEST - (math.ceil(largest)).bit_length()
     power = min(max(_digits(points), _FINE - _floor_log2(free), 0), most)
@@ -77,23 +78,25 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str) -> L
     reach = math.ceil(r * 2**power) + move
     _, apart = closest_conflict(whole, signs)
     found = Lattice(whole, signs, labels, power, reach, apart, r)
-    if apart and found.free < 8:
-        raise ValueError(f"{who}: {_LARGEST} bits leave {found.free} lattice points between balls of different labels; "
+    if apart and apart - 2 * parts * reach < 8 * parts:
+        raise ValueError(f"{who}: {_LARGEST} bits leave fewer than 8 lattice points free at radius={float(r)!r}; "
                          "pass a smaller radius")
     return found
 
 
-def _free(points: NDArray[np.float64], signs: Whole, radius: Fraction, who: str) -> Fraction:
-    """Return separation - 2 radius, exactly; 1 without a conflicting pair; ValueError if it is not positive."""
+def _free(points: NDArray[np.float64], signs: Whole, radius: Fraction, parts: int, who: str) -> Fraction:
+    """Return separation / parts - 2 radius, exactly; 1 without a conflicting pair; ValueError if it is not positive."""
     if (signs == signs[0]).all():
         return Fraction(1)
     pairs, _ = closest_conflict(points, signs)
     distance, i, k = min((_distance(points[a], points[b]), a, b) for a, b in pairs)
-    if 2 * radius >= distance:
-        raise ValueError(f"{who}: radius={float(radius)!r} needs l_inf separation > {float(2 * radius)!r}, but X[{i}] "
+    if 2 * radius * parts >= distance:
+        grids = f" for {parts} shifted grids" if parts > 1 else ""
+        needed = float(2 * parts * radius)
+        raise ValueError(f"{who}: radius={float(radius)!r} needs l_inf separation > {needed!r}{grids}, but X[{i}] "
                          f"and X[{k}], of different labels, are {float(distance)!r} apart; pass radius < "
-                         f"{float(distance / 2)!r}")
-    return distance - 2 * radius
+                         f"{float(distance / (2 * parts))!r}")
+    return distance / parts - 2 * radius
 
 
 def _distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> Fraction:

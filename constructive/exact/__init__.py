@@ -1,7 +1,8 @@
 """Networks in integers: exact at any length of number, for memorizers that doubles cannot hold.
 
 In reading order: the integer network and its calculus; the bridge from and to networks in doubles; data on a line;
-memorizers of the line, from one hidden layer to words that fold open; proofs on whole balls; what doubles can hold.
+memorizers of the line, from one hidden layer to words that fold open; proofs on whole balls; slopes; what doubles can
+hold.
 """
 
 from constructive.exact.balls import BallProof, certify_on_balls
@@ -15,6 +16,7 @@ from constructive.exact.memorizer import LineMemorizer, wanted_outputs
 from constructive.exact.network import IntegerLayer, IntegerNetwork, IntegerSize, over_common_denominator, together
 from constructive.exact.planes import bit_planes
 from constructive.exact.projection import Projection, along, project
+from constructive.exact.slopes import Steepness, slope_at, steepest
 from constructive.exact.words import fold, pack
 
 __all__ = [
@@ -26,6 +28,6 @@ __all__ = [
     # memorizers of the line
     "LineMemorizer", "wanted_outputs", "shallow_interpolant", "plateaus", "pack", "fold", "look_up", "bit_planes",
     "bit_extraction",
-    # proofs, and what doubles can hold
-    "BallProof", "certify_on_balls", "FloatHorizon", "float_horizon",
+    # proofs, slopes, and what doubles can hold
+    "BallProof", "certify_on_balls", "Steepness", "slope_at", "steepest", "FloatHorizon", "float_horizon",
 ]

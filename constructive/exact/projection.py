@@ -87,9 +87,9 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
     """Return the best of the drawn directions on which no two different labels meet.
 
     X (n, d) floats, read exactly; y labels of classes. ``prefer="radius"``: the largest r_max, of ``draws`` normal
-    directions; ``"changes"``: the fewest label changes, of a least-squares discriminant and ``draws - 1`` random
-    perturbations of it. Both rank in doubles and decide among the best in integers. Entries have 8 bits, more only
-    where the data ask for it.
+    directions; ``"discriminant"``: the same of a least-squares discriminant and ``draws - 1`` random perturbations of
+    it, on which labels change less often; ``"changes"``: of those the fewest label changes, at whatever radius. All
+    are ranked in doubles and the best decided in integers. Entries have 8 bits, more only where the data need it.
 
     Raises ValueError for real labels, for equal data with different labels (the pair is named), and if no direction
     separates.
@@ -102,8 +102,8 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
     labels = clean_labels(y, points.shape[0], who="project")
     if labels.classes is None:
         raise ValueError("project: y holds real values, but a projection separates classes; round them to integers")
-    if prefer not in ("radius", "changes"):
-        raise ValueError(f"project: prefer={prefer!r} must be 'radius' or 'changes'")
+    if prefer not in ("radius", "discriminant", "changes"):
+        raise ValueError(f"project: prefer={prefer!r} must be 'radius', 'discriminant' or 'changes'")
     p, count = as_norm(norm, "project"), as_count(draws, "project", "draws", at_least=1)
     _refuse_conflicts(points, labels)
     generator = np.random.default_rng(rng)
@@ -191,12 +191,12 @@ def _ranked(points: Array, index: NDArray[np.int64], candidates: Array, norm: fl
         gaps = np.diff(z[order])[differ]
         radii[k], changes[k] = gaps.min(initial=math.inf) / length, differ.sum()
     # the last key is the first that counts: directions on which doubles see two labels meet come last
-    keys = (-radii,) if prefer == "radius" else (-radii, changes, radii == 0)
+    keys = (-radii, changes, radii == 0) if prefer == "changes" else (-radii,)
     return [int(k) for k in np.lexsort(keys)]
 
 
 def _merit(projection: Projection, prefer: str) -> tuple[float | Fraction, ...]:
-    return (projection.radius,) if prefer == "radius" else (-projection.changes, projection.radius)
+    return (-projection.changes, projection.radius) if prefer == "changes" else (projection.radius,)
 
 
 class _Data:

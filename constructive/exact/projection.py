@@ -29,7 +29,7 @@ _LENGTHS = (8, 16, 24, 32, 44)
 """Bits of the entries of a direction, shortest first: digits need 24, uniform data 8."""
 
 _FINE = 16
-"""Positions are fine enough when the decisive gap is at least this many integers wide."""
+"""Positions are fine enough when the decisive gap is at least this many units of the data's grid wide."""
 
 _DECIDED = 8
 """How many of the directions ranked best in doubles are measured in integers."""
@@ -88,7 +88,8 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
 
     X (n, d) floats, read exactly; y labels of classes. ``prefer="radius"``: the largest r_max, of ``draws`` normal
     directions; ``"discriminant"``: the same of a least-squares discriminant and ``draws - 1`` random perturbations of
-    it, on which labels change less often; ``"changes"``: of those the fewest label changes, at whatever radius. All
+    it, on which labels change less often; ``"changes"``: of those the fewest label changes, at whatever radius;
+    ``"size"``: of normal directions the one whose folded look-up is estimated smallest, from changes and radius. All
     are ranked in doubles and the best decided in integers. Entries have 8 bits, more only where the data need it.
 
     Raises ValueError for real labels, for equal data with different labels (the pair is named), and if no direction
@@ -102,22 +103,24 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
     labels = clean_labels(y, points.shape[0], who="project")
     if labels.classes is None:
         raise ValueError("project: y holds real values, but a projection separates classes; round them to integers")
-    if prefer not in ("radius", "discriminant", "changes"):
-        raise ValueError(f"project: prefer={prefer!r} must be 'radius', 'discriminant' or 'changes'")
+    if prefer not in ("radius", "discriminant", "changes", "size"):
+        raise ValueError(f"project: prefer={prefer!r} must be 'radius', 'discriminant', 'changes' or 'size'")
     p, count = as_norm(norm, "project"), as_count(draws, "project", "draws", at_least=1)
     _refuse_conflicts(points, labels)
     generator = np.random.default_rng(rng)
     data = _Data(points, labels, p)
-    directions = generator.standard_normal((count, points.shape[1])) if prefer == "radius" else (
-        _discriminants(points, labels, count, generator))
+    # a power of two that doubles can square: it changes no rank
+    near = np.ldexp(points, -int(np.frexp(np.abs(points).max())[1]))
+    directions = _discriminants(near, labels, count, generator) if prefer in ("discriminant", "changes") else (
+        generator.standard_normal((count, points.shape[1])))
     best: Projection | None = None
     for bits in _LENGTHS:
         candidates = _integers(directions, bits)
-        for k in _ranked(points, labels.index, candidates, p, prefer)[:_DECIDED]:
+        for k in _ranked(near, labels.index, candidates, p, prefer)[:_DECIDED]:
             found = data.measured(candidates[k].tolist(), count)
             if found is not None and (best is None or _merit(found, prefer) > _merit(best, prefer)):
                 best = found
-        if best is not None and (not best.changes or best.radius * best.dual >= Fraction(_FINE, 2)):
+        if best is not None and (not best.changes or best.radius * best.dual >= Fraction(_FINE * data.unit, 2)):
             return best
     if best is None:
         raise ValueError(f"project: none of {count} directions keeps different labels apart; raise draws, or round "
@@ -180,7 +183,7 @@ def _ranked(points: Array, index: NDArray[np.int64], candidates: Array, norm: fl
     centered = points - points.mean(axis=0)
     dual = {1.0: np.inf, 2.0: 2, math.inf: 1}[norm]
     lengths = np.linalg.norm(candidates, ord=dual, axis=1)
-    radii, changes = np.zeros(len(candidates)), np.zeros(len(candidates))
+    radii, changes, spreads = np.zeros(len(candidates)), np.zeros(len(candidates)), np.zeros(len(candidates))
     for k, (direction, length) in enumerate(zip(candidates, lengths, strict=True)):
         if length == 0:
             changes[k] = math.inf
@@ -190,13 +193,32 @@ def _ranked(points: Array, index: NDArray[np.int64], candidates: Array, norm: fl
         differ = index[order[1:]] != index[order[:-1]]
         gaps = np.diff(z[order])[differ]
         radii[k], changes[k] = gaps.min(initial=math.inf) / length, differ.sum()
+        spreads[k] = (z[order[-1]] - z[order[0]]) / length
     # the last key is the first that counts: directions on which doubles see two labels meet come last
-    keys = (-radii, changes, radii == 0) if prefer == "changes" else (-radii,)
-    return [int(k) for k in np.lexsort(keys)]
+    if prefer == "changes":
+        return [int(k) for k in np.lexsort((-radii, changes, radii == 0))]
+    if prefer == "size":
+        costs = np.array([_cost(c, r, spread) for c, r, spread in zip(changes, radii, spreads, strict=True)])
+        return [int(k) for k in np.lexsort((-radii, costs))]
+    return [int(k) for k in np.lexsort((-radii,))]
+
+
+def _cost(changes: float, gap: float, spread: float) -> float:
+    """Return an estimate of the nonzeros of the folded look-up: whatever it is, it only ranks directions."""
+    if not changes or gap <= 0 or math.isinf(changes):
+        return math.inf if changes else 0.0
+    bits = math.log2(max(spread / gap, 1.0)) + 3
+    return min(5 * math.ceil((changes + 1) / (s + 1)) + 7 * (bits + 1) * (s - 1) for s in range(1, 32, 2))
 
 
 def _merit(projection: Projection, prefer: str) -> tuple[float | Fraction, ...]:
-    return (-projection.changes, projection.radius) if prefer == "changes" else (projection.radius,)
+    if prefer == "changes":
+        return (-projection.changes, projection.radius)
+    if prefer == "size" and projection.changes:
+        spread = Fraction(max(projection.positions) - min(projection.positions))
+        ratio = float(spread / (2 * projection.radius * projection.dual))  # either may be beyond doubles
+        return (-_cost(projection.changes, 1.0, ratio), projection.radius)
+    return (projection.radius,)
 
 
 class _Data:
@@ -204,6 +226,7 @@ class _Data:
 
     def __init__(self, points: Array, labels: Labels, norm: float) -> None:
         self.numerators, self.denominator = over_common_denominator(points)
+        self.unit = math.gcd(*self.numerators.reshape(-1).tolist()) or 1
         self.box = Box(points.min(axis=0), points.max(axis=0))
         self.labels, self.norm = labels, norm
 

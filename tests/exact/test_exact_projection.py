@@ -13,7 +13,7 @@ from exact_line_cases import few, lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructive.exact import along, project
+from constructive.exact import along, look_up, project
 
 
 @few
@@ -64,6 +64,22 @@ def test_a_discriminant_needs_fewer_changes_than_a_wide_line() -> None:
     fewest = project(X, y, draws=60, prefer="changes", rng=0)
     widest = project(X, y, draws=60, rng=0)
     assert fewest.changes < widest.changes
+
+
+def test_preferring_size_makes_the_look_up_smaller() -> None:
+    rng = np.random.default_rng(4)
+    X, y = rng.integers(0, 2**20, (300, 6)) / 2**20, rng.integers(0, 2, 300)
+    small, wide = (project(X, y, draws=300, prefer=prefer, rng=0) for prefer in ("size", "radius"))
+    assert look_up(small, small.radius / 2).nonzeros < look_up(wide, wide.radius / 2).nonzeros
+    assert small.radius < wide.radius
+
+
+@pytest.mark.parametrize("prefer", ["radius", "discriminant", "changes", "size"])
+@pytest.mark.parametrize("scale", [2.0**-1000, 1.0, 2.0**900])
+def test_the_size_of_the_data_does_not_matter(prefer: str, scale: float) -> None:
+    X = np.array([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0], [2.0, 2.0]])
+    plain, scaled = (project(data, [0, 1, 0, 1], draws=20, prefer=prefer, rng=0) for data in (X, X * scale))
+    assert scaled.radius == plain.radius * Fraction(scale)
 
 
 def test_one_draw_is_enough_for_a_discriminant() -> None:

@@ -110,14 +110,17 @@ def _codes(group: Group, ramp: int) -> Level:
 
 
 def _each(table: Table, ramp: int, signs: list[int]) -> list[Level]:
-    """Return the layers that compare z with every code by itself; hats of different codes never add up beyond 1."""
+    """Return the layers that compare z with every code by itself.
+
+    The hats of different codes never add up beyond one, but a gate as strong as all of them can be proved by intervals.
+    """
     above: dict[str, Unit] = {f"above{k}": ({"z": 1}, -ramp * code) for k, (code, _) in enumerate(table.keys)}
     below: dict[str, Unit] = {f"below{k}": ({"z": -1}, ramp * code) for k, (code, _) in enumerate(table.keys)}
     equal: dict[str, Unit] = {f"equal{k}": ({f"above{k}": -1, f"below{k}": -1}, ramp) for k in range(len(table.keys))}
     answers: dict[str, Unit] = {}
     for sign in signs:
         reads = {f"equal{k}": 1 for k, (_, own) in enumerate(table.keys) if own == sign}
-        answers[_name(sign)] = ({**reads, "gate": -1}, 0)
+        answers[_name(sign)] = ({**reads, "gate": -len(reads)}, 0)
     return [{**above, **below, "gate": kept("gate")}, {**equal, "gate": kept("gate")}, answers]
 
 

@@ -33,11 +33,12 @@ class Lattice:
 
     The closed ball of the radius round X[i] lies in the box of half-side ``reach`` round ``points[i]``, divided by
     2^power. ``separation``: the smallest l_inf distance of two points with different labels, 0 without such a pair;
-    ``signs`` (n,) +-1.
+    ``signs`` (n,) +-1; ``data`` the points X as given.
     """
 
     points: Whole
     signs: Whole
+    data: NDArray[np.float64]
     labels: Labels
     power: int
     reach: int
@@ -77,7 +78,7 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
     whole = rounded.astype(np.int64)
     reach = math.ceil(r * 2**power) + move
     _, apart = closest_conflict(whole, signs)
-    found = Lattice(whole, signs, labels, power, reach, apart, r)
+    found = Lattice(whole, signs, points, labels, power, reach, apart, r)
     if apart and apart - 2 * parts * reach < 8 * parts:
         raise ValueError(f"{who}: {_LARGEST} bits leave fewer than 8 lattice points free at radius={float(r)!r}; "
                          "pass a smaller radius")

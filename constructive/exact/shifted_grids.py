@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_count, as_points
+from constructive.exact.boxes import BoxProof, certify_on_boxes
 from constructive.exact.chains import Level, Unit, constant, kept
 from constructive.exact.grid_layers import Key, Table, group_levels, radices, table_of
 from constructive.exact.grids import Group, adaptive_groups, broken_rules, uniform_groups
@@ -54,6 +55,11 @@ class GridMemorizer:
         """Return the classes (...,) at points x (..., d), in exact arithmetic; 0 goes to the first class."""
         names = np.array(self.lattice.labels.classes)
         return names[(self.network(x)[..., 0] > 0).astype(np.int64)]
+
+    def certify(self, budget: int = 1 << 14) -> BoxProof:
+        """Return the proof, from the weights alone, of the outputs on the balls round the data."""
+        return certify_on_boxes(self.network, self.lattice.data, self.lattice.signs.tolist(), radius=self.radius,
+                                claim="value" if self.one_sided else "margin", budget=budget)
 
     def broken_rules(self) -> list[str]:
         """Return one sentence for every rule of the groups that does not hold on the data; see :mod:`grids`."""

@@ -6,6 +6,7 @@ the packed word sweeps over all words in between. No datum lies there; sampling 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -76,8 +77,8 @@ def steepest(f: LineMemorizer) -> Steepness:
     # for norm 2 the dual norm is rounded up, by 2^-60 at most
     below = above - (Fraction(1, 1 << 60) if f.projection.norm == 2.0 else 0)
     if phi.depth <= 3:
-        slope = _steepest_piece(phi)
-        return Steepness(slope * below, slope * above)
+        constant = lipschitz_on_line(f.network, f.projection.norm)
+        return Steepness(constant * below / above, constant)
     if f.name not in ("look-up", "narrow look-up"):
         radius = Fraction(f.projection.radius)
         return Steepness(1 / (radius - f.radius) * below / above, None)
@@ -86,15 +87,30 @@ def steepest(f: LineMemorizer) -> Steepness:
     return Steepness(_on_ramps(f, phi) * below, _bound_of_look_up(f) * factor * above)
 
 
-def _steepest_piece(phi: IntegerNetwork) -> Fraction:
-    """Return the largest slope of a network with one hidden layer, or two of which the first is a single unit."""
+def lipschitz_on_line(f: IntegerNetwork, norm: float = math.inf) -> Fraction:
+    """Return the Lipschitz constant of a shallow network of one direction: its steepest piece, from the weights.
+
+    One hidden layer, or two of which the first is a single unit; one output. For norm 2 the dual norm of the
+    direction is rounded up, by at most 2^-60. Raises ValueError for other networks.
+
+    >>> tent = IntegerNetwork.build([([[(0, 2)], [(0, 4)]], [0, -2]), ([[(0, 1), (1, -1)]], [0])], inputs=1)
+    >>> lipschitz_on_line(tent)
+    Fraction(2, 1)
+    """
+    direction, phi = on_one_line(f)
+    shallow = phi.depth == 2 or (phi.depth == 3 and phi.layers[0].outputs == 1)
+    if not shallow or phi.outputs != 1:
+        raise ValueError(f"lipschitz_on_line: needs one output and one hidden layer, or two of which the first is a "
+                         f"single unit, got depth {phi.depth} and {phi.layers[0].outputs} first units")
     knots = [Fraction(-b, row[0][1]) for row, b in zip(phi.layers[0].rows, phi.layers[0].bias, strict=True) if row]
-    if phi.depth == 3:
-        ((_, weight),), (bias,) = phi.layers[0].rows[0], phi.layers[0].bias
+    if phi.depth == 3 and knots:
+        (((_, weight),),), (bias,) = phi.layers[0].rows, phi.layers[0].bias
         knots += [(Fraction(-b, row[0][1]) - bias) / weight
                   for row, b in zip(phi.layers[1].rows, phi.layers[1].bias, strict=True) if row]
+    if not knots:
+        return Fraction(0)
     found = list(pieces(phi, min(knots) - 1, max(knots) + 1, limit=4 * len(knots) + 4))
-    return max(abs(v[0] - u[0]) / (b - a) for (a, u), (b, v) in pairwise(found))
+    return max(abs(v[0] - u[0]) / (b - a) for (a, u), (b, v) in pairwise(found)) * dual_norm(direction, norm)
 
 
 def _words(f: LineMemorizer) -> tuple[list[int], list[int]]:

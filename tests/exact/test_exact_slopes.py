@@ -16,6 +16,7 @@ from constructive.exact import (
     IntegerNetwork,
     along,
     bit_extraction,
+    lipschitz_on_line,
     look_up,
     plateaus,
     project,
@@ -116,3 +117,13 @@ def test_a_constant_has_slope_zero() -> None:
 def test_two_inputs_have_no_slope_at_a_number() -> None:
     with pytest.raises(ValueError, match="2 inputs"):
         slope_at(IntegerNetwork.build([([[(0, 1), (1, 1)]], [0])], inputs=2), 0)
+
+
+def test_deep_networks_have_no_list_of_pieces() -> None:
+    f = look_up(along([[0.0], [2.0]], [0, 1], [1]), 0.5, per_word=1)
+    with pytest.raises(ValueError, match="needs one output and one hidden layer"):
+        lipschitz_on_line(f.network)
+
+
+def test_a_hidden_layer_that_reads_nothing_is_flat() -> None:
+    assert lipschitz_on_line(IntegerNetwork.build([([[]], [3]), ([[(0, 1)]], [0])], inputs=2)) == 0

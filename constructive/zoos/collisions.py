@@ -32,7 +32,7 @@ def colliding_points(weight: ArrayLike, ratio: float, *, norm: float = 2.0) -> t
     label, and ``weight x = weight z``: no network with this first layer memorizes both balls. They exist
 
     * norm 2: whenever ``rank <= ratio^2 d``. With P the projection on the kernel, trace P >= d - rank, so some
-      |P e_j|^2 >= 1 - rank / d, and x = (e_j - P e_j) / 2, z = x + P e_j, half of sqrt(1 - |P e_j|^2) off their centers;
+      |P e_j|^2 >= 1 - rank / d; x = (e_j - P e_j) / 2, z = x + P e_j, half of sqrt(1 - |P e_j|^2) off their centers;
     * norm inf: whenever ``rank < d`` and ratio >= 1/2. With v in the kernel, v_j = 1 its largest entry, t = 1 - ratio:
       x = -t v / 2 but x_j = ratio / 2, z = x + t v.
 

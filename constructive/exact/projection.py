@@ -41,7 +41,7 @@ class Projection:
 
     ``direction`` (d,) acts on the data themselves, whose binary fractions it clears; ``positions`` (n,) in the order
     of the data; ``box`` and ``step``: the data lie in the box, on multiples of the step; ``labels`` of the data;
-    ``dual``: the dual norm of the direction (for norm 2 rounded up by less than 2^-60); ``radius``: r_max, exactly
+    ``dual``: the dual norm of the direction (for norm 2 rounded up by at most 2^-60 of it); ``radius``: r_max, exactly
     (for norm 2 rounded down so; infinite without changes); ``changes``: how often the label changes along the line;
     ``draws``: how many directions were compared.
     """

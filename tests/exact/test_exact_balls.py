@@ -116,9 +116,15 @@ def test_dual_norms_bound_every_step_and_are_reached(direction: list[int], norm:
     elif norm == 1.0:
         step = np.where(np.arange(a.size) == np.abs(a).argmax(), np.sign(a), 0.0)
     else:
-        assert length**2 >= sum(v * v for v in direction) > (length - Fraction(1, 1 << 60)) ** 2
+        assert length**2 >= sum(v * v for v in direction) > (length * (1 - Fraction(1, 1 << 60))) ** 2
         return
     assert float(a @ step) == length
+
+
+@few
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=4), st.integers(1, 99), st.sampled_from([1.0, 2.0, math.inf]))
+def test_dual_norms_are_exactly_proportional(direction: list[int], factor: int, norm: float) -> None:
+    assert dual_norm([factor * v for v in direction], norm) == factor * dual_norm(direction, norm)
 
 
 def test_two_directions_are_refused() -> None:

@@ -11,7 +11,7 @@ from exact_line_cases import SHARES, counted, few, lines, proved, stated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructive.exact import along, cells_of, look_up, project, to_network
+from constructive.exact import along, cells_of, look_up, plateaus, project, shallow_interpolant, to_network
 from constructive.exact.lookups import predicted_size
 
 odd = st.integers(0, 5).map(lambda k: 2 * k + 1)
@@ -32,6 +32,15 @@ def test_every_ball_has_its_label_everywhere(case: Any, s: int, narrow: bool, sh
 
 
 @few
+@given(lines(), odd, st.sampled_from([1.0, 2.0]), st.sampled_from(SHARES))
+def test_balls_of_other_norms_have_their_label_everywhere(case: Any, s: int, norm: float, share: Fraction) -> None:
+    X, y, projection = case
+    line = along(X, y, [w // int(1 / projection.step) for w in projection.direction], norm=norm)
+    assert proved(look_up(line, share * line.radius, per_word=s), X)
+    assert proved(plateaus(line, share * line.radius), X)
+
+
+@few
 @given(lines(), odd, st.booleans(), st.data())
 def test_points_of_the_balls_have_the_label_of_the_ball(case: Any, s: int, narrow: bool, data: st.DataObject) -> None:
     X, y, projection = case
@@ -49,13 +58,15 @@ def test_best_is_never_larger_than_a_given_number(case: Any, s: int) -> None:
 
 
 @few
-@given(lines(), odd)
-def test_negated_labels_negate_the_network_and_keep_its_size(case: Any, s: int) -> None:
+@given(lines(), odd, st.booleans())
+def test_negated_labels_negate_the_network_and_keep_its_size(case: Any, s: int, narrow: bool) -> None:
     X, y, projection = case
     mirrored = along(X, 1 - y, [w // int(1 / projection.step) for w in projection.direction])
-    f, g = (look_up(p, p.radius / 2, per_word=s) for p in (projection, mirrored))
-    assert stated(f) == stated(g)
-    assert (f.network(X) == -g.network(X)).all()
+    for build in (lambda p: look_up(p, p.radius / 2, per_word=s, narrow=narrow), lambda p: plateaus(p, p.radius / 2),
+                  shallow_interpolant):
+        f, g = build(projection), build(mirrored)
+        assert stated(f) == stated(g)
+        assert (f.network(X + 0.25) == -g.network(X + 0.25)).all()
 
 
 @few

@@ -146,6 +146,14 @@ def test_another_type_of_integer_gives_the_same_values(monkeypatch: pytest.Monke
     assert Wrapped.made > 0
 
 
+def test_the_integers_of_flint_give_the_same_values() -> None:
+    pytest.importorskip("flint")
+    f = IntegerNetwork.build([([[(0, 3**300)], [(0, -(5**200))]], [-(3**299), 7]), ([[(0, 1), (1, 3)]], [7])], inputs=1)
+    x = [Fraction(-2, 3)]
+    assert list(f.exact(x)) == by_definition(f, x)
+    assert type(f.run(over_common_denominator([x])[0], 3)[0, 0]) is int
+
+
 @pytest.mark.parametrize(("x", "kind", "message"), [
     ([[0.0, float("nan")]], ValueError, "nan"),
     ([["a", "b"]], TypeError, "'a'"),

@@ -68,16 +68,36 @@ def _placed(projection: Projection, radius: Fraction | float | int, gaps: list[t
     multiplier, pitch = 1 << max(-power, 0), 1 << max(power, 0)
     reach = projection.reach(radius)
     ends = [(min(projection.positions) - reach) * multiplier, (max(projection.positions) + reach) * multiplier]
-    offset = pitch - math.floor(ends[0])
+    scaled = [(low * multiplier, high * multiplier) for low, high in gaps]
+    first = pitch - math.floor(ends[0])
+    for offset in _offsets(scaled, pitch, first):
+        keys = _keys(scaled, pitch, offset)
+        if keys is not None:
+            bits = max(3, (math.floor((ends[1] + offset) / pitch) + 2).bit_length())
+            index = [int(projection.labels.index[i]) for i in projection.order]
+            labels = [i for i, k in zip(index, index[1:], strict=False) if i != k] + [index[-1]]
+            return Cells(multiplier, offset, pitch, bits, tuple(keys), tuple(labels))
+    return None
+
+
+def _offsets(gaps: list[tuple[Fraction, Fraction]], pitch: int, first: int) -> list[int]:
+    """Return where the grid may start, from ``first`` on, so that one of them fits all gaps if any offset does.
+
+    The offsets that fit a gap are, up to multiples of the pitch, an interval; the first one that fits all gaps is
+    ``first`` or the left end of such an interval. Gaps of two pitches fit always.
+    """
+    starts = {first + (-math.floor(high) - first) % pitch for low, high in gaps if high - low < 2 * pitch}
+    return sorted({first, *starts})
+
+
+def _keys(gaps: list[tuple[Fraction, Fraction]], pitch: int, offset: int) -> list[int] | None:
+    """Return the most central cell of every gap, None if a gap holds none."""
     keys = []
     for low, high in gaps:
-        first = math.ceil((low * multiplier + offset) / pitch)
-        last = math.floor((high * multiplier + offset) / pitch) - 1
+        first = math.ceil((low + offset) / pitch)
+        last = math.floor((high + offset) / pitch) - 1
         if last < first:
             return None
-        central = round(((low + high) * multiplier / 2 + offset) / pitch - Fraction(1, 2))
+        central = round(((low + high) / 2 + offset) / pitch - Fraction(1, 2))
         keys.append(min(max(central, first), last))
-    bits = max(3, (math.floor((ends[1] + offset) / pitch) + 2).bit_length())
-    index = [int(projection.labels.index[i]) for i in projection.order]
-    labels = [i for i, k in zip(index, index[1:], strict=False) if i != k] + [index[-1]]
-    return Cells(multiplier, offset, pitch, bits, tuple(keys), tuple(labels))
+    return keys

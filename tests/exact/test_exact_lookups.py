@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructive.exact import along, cells_of, look_up, plateaus, project, shallow_interpolant, to_network
+from constructive.exact.cells import free_gaps
 from constructive.exact.lookups import predicted_size
 
 odd = st.integers(0, 5).map(lambda k: 2 * k + 1)
@@ -104,6 +106,18 @@ def test_cells_lie_between_the_balls(case: Any, share: Fraction) -> None:
         assert high <= cells.pitch * (2**cells.bits - 2)
         assert all(high <= t * cells.pitch or low >= (t + 1) * cells.pitch for t in cells.keys)
     assert list(cells.keys) == sorted(set(cells.keys))
+
+
+@few
+@given(lines(), st.sampled_from(SHARES))
+def test_no_offset_fits_cells_of_twice_the_width(case: Any, share: Fraction) -> None:
+    projection, radius = case[2], share * case[2].radius
+    cells = cells_of(projection, radius)
+    width = 2 * cells.pitch
+    gaps = [(low * cells.multiplier, high * cells.multiplier) for low, high in free_gaps(projection, radius)]
+    if cells.pitch > 1:  # finer offsets than integers are not tried on a line that was multiplied
+        for offset in range(width):
+            assert any(math.floor((high + offset) / width) <= math.ceil((low + offset) / width) for low, high in gaps)
 
 
 @few

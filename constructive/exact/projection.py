@@ -43,7 +43,7 @@ class Projection:
     of the data; ``box`` and ``step``: the data lie in the box, on multiples of the step; ``labels`` of the data;
     ``dual``: the dual norm of the direction (for norm 2 rounded up by at most 2^-60 of it); ``radius``: r_max, exactly
     (for norm 2 rounded down so; infinite without changes); ``changes``: how often the label changes along the line;
-    ``draws``: how many directions were compared.
+    ``draws``: how many directions of each kind were compared.
     """
 
     direction: tuple[int, ...]
@@ -89,8 +89,8 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
     X (n, d) floats, read exactly; y labels of classes. ``prefer="radius"``: the largest r_max, of ``draws`` normal
     directions; ``"discriminant"``: the same of a least-squares discriminant and ``draws - 1`` random perturbations of
     it, on which labels change less often; ``"changes"``: of those the fewest label changes, at whatever radius;
-    ``"size"``: of normal directions the one whose folded look-up is estimated smallest, from changes and radius. All
-    are ranked in doubles and the best decided in integers. Entries have 8 bits, more only where the data need it.
+    ``"size"``: of so many of both kinds the one whose folded look-up is estimated smallest, from changes and radius.
+    All are ranked in doubles and the best decided in integers. Entries have 8 bits, more only where the data need it.
 
     Raises ValueError for real labels, for equal data with different labels (the pair is named), and if no direction
     separates.
@@ -111,8 +111,10 @@ def project(X: Any, y: Any, *, norm: float = math.inf, draws: int = 1000, prefer
     data = _Data(points, labels, p)
     # a power of two that doubles can square: it changes no rank
     near = np.ldexp(points, -int(np.frexp(np.abs(points).max())[1]))
-    directions = _discriminants(near, labels, count, generator) if prefer in ("discriminant", "changes") else (
-        generator.standard_normal((count, points.shape[1])))
+    kinds = [generator.standard_normal((count, points.shape[1]))] if prefer in ("radius", "size") else []
+    if prefer != "radius":
+        kinds.append(_discriminants(near, labels, count, generator))
+    directions = np.vstack(kinds)
     best: Projection | None = None
     for bits in _LENGTHS:
         candidates = _integers(directions, bits)

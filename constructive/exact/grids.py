@@ -30,6 +30,10 @@ number of data ends in many small groups.
 """
 
 
+_BLOCK = 1 << 21
+"""Conflicts counted at a time."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """``thresholds[j]``: increasing integers in coordinate j; ``entered``: rows of the data in this group's table."""
@@ -157,14 +161,16 @@ class _Greedy:
         if not ends.size:
             return 0.0, j, 0
         reach, changes = self.lattice.reach, np.zeros(ends.size + 1)
-        # a pair is told apart by the thresholds from one end to the other, whichever of the two comes first
-        for first, last in ((np.searchsorted(ends, mine + self.room)[self.place],
-                             np.searchsorted(ends, balls - reach, side="right")[self.rival]),
-                            (np.searchsorted(ends, balls + reach)[self.rival],
-                             np.searchsorted(ends, mine - self.room, side="right")[self.place])):
-            apart = first < last
-            changes += np.bincount(first[apart], minlength=changes.size)
-            changes -= np.bincount(last[apart], minlength=changes.size)
+        sides = [np.searchsorted(ends, mine + self.room), np.searchsorted(ends, balls - reach, side="right"),
+                 np.searchsorted(ends, balls + reach), np.searchsorted(ends, mine - self.room, side="right")]
+        own_first, ball_last, ball_first, own_last = (side.astype(np.int16) for side in sides)
+        for start in range(0, self.place.size, _BLOCK):
+            place, rival = self.place[start:start + _BLOCK], self.rival[start:start + _BLOCK]
+            # a pair is told apart by the thresholds from one end to the other, whichever of the two comes first
+            for first, last in ((own_first[place], ball_last[rival]), (ball_first[rival], own_last[place])):
+                apart = first < last
+                changes += np.bincount(first[apart], minlength=changes.size)
+                changes -= np.bincount(last[apart], minlength=changes.size)
         row = np.sort(mine)
         cut = np.searchsorted(row, ends + self.room) - np.searchsorted(row, ends - self.room, side="right")
         score = np.cumsum(changes)[:-1] - _LOSS * cut

@@ -10,8 +10,9 @@ from constructive.students.pairs import Separation, separation
 from constructive.students.recipes import Recipe
 from constructive.students.robustness import robust_verdicts, unavoidable
 from constructive.students.sequential import sequential_boxes
+from constructive.students.squares import square_bumps
 from constructive.students.student import Student
 
 __all__ = ["separation", "Separation", "memorize", "Recipe", "Student", "Family", "Difference",
-           "Memorizer", "sequential_boxes", "nearest_network", "NearestNeighbor", "robust_verdicts",
-           "unavoidable", "disturbed"]
+           "Memorizer", "sequential_boxes", "nearest_network", "square_bumps", "NearestNeighbor",
+           "robust_verdicts", "unavoidable", "disturbed"]

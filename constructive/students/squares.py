@@ -36,9 +36,9 @@ def square_bumps(X: ArrayLike, y: Any, *, radius: float, levels: int | None = No
     """Return a one-sided network that is exactly +-1 on the l_2 ball round each datum: ``1 - 2 relu(1 - sum G_i)``.
 
     G_i are the bumps of the upper class; X (n, d) finite, y (n,) of at most two classes, radius in [0, separation / 2)
-    in l_2. ``levels`` m: each divides the error of a square by 4; by default the fewest with ``d 4^-(m+1)`` at most half
-    of ``1 - (r / R)^2``, R = separation - radius. The values are those of the stored weights in real arithmetic; in
-    floating point they hold up to rounding.
+    in l_2. ``levels`` m: each divides the error of a square by 4; by default the fewest with ``d 4^-(m+1)`` at most
+    half of ``1 - (r / R)^2``, R = separation - radius. The values are those of the stored weights in real arithmetic;
+    in floating point they hold up to rounding.
 
     Size for k data of the upper class: ``k ((7 m + 5) d + m + 3) + 3`` nonzeros, less 2 for each coordinate that is 0,
     depth m + 5. Raises TypeError or ValueError naming the argument, the rule and the pair that stands in the way, or

@@ -37,7 +37,7 @@ def count(network: Network | IntegerNetwork) -> Counts:
     >>> f = Network.build([([[0.5, 0.0]], [1.0]), ([[3.0]], [0.0])])
     >>> counts = count(f)
     >>> counts.nonzeros, counts.parameters, counts.bits, counts.widest
-    (3, 5, 7, 3)
+    (3, 5, 8, 3)
     """
     pattern = [(layer.outputs, layer.nonzeros) for layer in network.layers]
     size = network.size

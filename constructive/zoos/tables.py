@@ -180,7 +180,7 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
     >>> found = zoo([[0.0, 0.0], [1.0, 0.25], [0.5, 1.0], [0.25, 0.5]], [0, 1, 0, 1], draws=50)
     >>> entry = found["nearest neighbor"]
     >>> entry.nonzeros == entry.counts.nonzeros, entry.slope.words, found.report().verdict.value
-    (True, '16', 'confirmed')
+    (True, '8', 'confirmed')
     """
     most = as_count(budget, "zoo", "budget", at_least=1)
     generator = np.random.default_rng(rng)

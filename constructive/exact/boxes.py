@@ -99,13 +99,13 @@ class _Search:
         n = len(self.wanted)
         found = [self._looked_at(part, self.low, self.high) for part in self.parts]
         undecided = [i for i in range(n) if not self._holds(found, i)]
+        wrong = [i for i in undecided if self._witness(i)]
+        undecided = [i for i in undecided if i not in set(wrong)]
         for p, part in enumerate(self.parts):
             for i in undecided:
                 self._refined(part, found[p], i)
             undecided = [i for i in undecided if not self._holds(found, i)]
-        wrong = [i for i in undecided if self._witness(i)]
-        return BoxProof(self.claim, self.radius, n, self.pieces, tuple(wrong),
-                        tuple(i for i in undecided if i not in set(wrong)))
+        return BoxProof(self.claim, self.radius, n, self.pieces, tuple(wrong), tuple(undecided))
 
     def _looked_at(self, part: _Part, low: list[Integers], high: list[Integers]) -> Bounds:
         self.pieces += low[0].size
@@ -149,10 +149,11 @@ class _Search:
             lower_unit[i], upper_unit[i] = a, b
 
     def _witness(self, i: int) -> bool:
-        """Return whether the middle or a corner of ball i has another output; at most 257 points are tried."""
+        """Return whether the middle or a corner of ball i has another output; at most 65 points are tried."""
         d = self.f.inputs
-        signs = np.array([[0] * d, *(np.array(list(np.ndindex(*[2] * min(d, 8)))) * 2 - 1 if d <= 8 else
-                                     np.random.default_rng(0).choice([-1, 1], (256, d)))], object)
+        corners = (np.array(list(np.ndindex(*[2] * d))) * 2 - 1 if d <= 6
+                   else np.random.default_rng(0).choice([-1, 1], (64, d)))
+        signs = np.vstack([np.zeros((1, d), np.int64), corners]).astype(object)
         low, high = (np.array([v[i] for v in ends], object) for ends in (self.low, self.high))
         values = self.f.run((low + high) + signs * (high - low), 2 * self.denominator)[:, 0]
         factor = self.f.scale / (2 * self.denominator)

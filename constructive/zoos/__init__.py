@@ -4,7 +4,7 @@ from constructive.zoos.bounds import least_bits, least_rank, least_slope, most_p
 from constructive.zoos.collisions import colliding_points, cross
 from constructive.zoos.counts import Counts, count
 from constructive.zoos.entry import Entry, Slope
-from constructive.zoos.tables import Zoo, zoo
+from constructive.zoos.tables import BUDGET, Zoo, zoo
 
-__all__ = ["zoo", "Zoo", "Entry", "Slope", "Counts", "count",
+__all__ = ["zoo", "Zoo", "BUDGET", "Entry", "Slope", "Counts", "count",
            "least_bits", "most_points", "least_slope", "smooth_slope", "least_rank", "cross", "colliding_points"]

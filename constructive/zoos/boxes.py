@@ -18,6 +18,7 @@ from constructive.students import Memorizer, Recipe, Student, memorize, nearest_
 from constructive.students.boxes import Bumps
 from constructive.students.memorizer import Shape
 from constructive.students.nearest import closest_secant, nearest_shape
+from constructive.zoos.bounds import least_slope
 from constructive.zoos.counts import count
 from constructive.zoos.data import Data
 from constructive.zoos.entry import Entry, Slope
@@ -73,10 +74,10 @@ def _on_slopes(student: Student) -> NDArray[np.float64] | None:
     return np.concatenate(points)
 
 
-def _unwritten(name: str, size: Size | Shape, radius: float, data: Data, norm: float, promise: str,
-               note: str) -> Entry:
+def _unwritten(name: str, size: Size | Shape, radius: float, data: Data, norm: float, promise: str, note: str,
+               slope: Slope | None = None) -> Entry:
     return Entry(name, size.nonzeros, size.depth, size.width, None, radius, data.ratio(radius, norm), norm, promise,
-                 None, "", None, None, None, "; ".join(filter(None, (note, "by formula, not written out"))))
+                 None, "", slope, None, None, "; ".join(filter(None, (note, "by formula, not written out"))))
 
 
 def memorizer_tasks(data: Data, budget: int) -> Iterator[Task]:
@@ -118,7 +119,9 @@ def nearest_entry(name: str, data: Data, norm: float, radius: float, budget: int
     above = int((data.labels.scores > 0).sum())
     shape = nearest_shape(d, above, n - above, norm) if 0 < above < n else Shape(1, 0, 0, 1)
     if shape.nonzeros * n > budget:
-        return _unwritten(name, shape, radius, data, norm, "value", "coordinates that are 0 not subtracted")
+        least = least_slope(data.apart if norm == math.inf else data.apart1, radius)
+        return _unwritten(name, shape, radius, data, norm, "value", "coordinates that are 0 not subtracted, slope by "
+                                                                    "formula", Slope(least, least))
     member = nearest_network(data.X, data.y, radius=radius, norm=norm)
     if 0 < above < n:
         rule = read_nearest(member.network)

@@ -25,7 +25,8 @@ class Data:
     """Data X (n, d) with classes, the separations in l_inf and l_1, the radius in l_inf for all members that reach it.
 
     ``share``: of the largest possible radius, for members that do not reach that one. ``signs`` (n, d) +-1: the corner
-    of each ball at which networks are also run in floats.
+    of each ball at which networks are also run in floats. ``order``: the data in a drawn order, the first of which
+    stand for all where a proof on all would take too long.
     """
 
     X: Array
@@ -36,6 +37,7 @@ class Data:
     radius: float
     share: Fraction
     signs: Array
+    order: NDArray[np.int64]
 
     @staticmethod
     def of(X: Any, y: Any, radius: float | None, share: float, rng: np.random.Generator) -> Data:
@@ -60,12 +62,16 @@ class Data:
                                  f"X[{pair[1]}], of different labels, are {float(apart)!r} apart; pass radius < "
                                  f"{float(apart) / 2!r}")
         signs = rng.choice([-1.0, 1.0], points.shape)
-        return Data(points, np.asarray(y), labels, apart, apart1, r, part, signs)
+        return Data(points, np.asarray(y), labels, apart, apart1, r, part, signs, rng.permutation(points.shape[0]))
 
     @property
     def two(self) -> bool:
         """Whether there are at most two classes."""
         return self.labels.outputs == 1
+
+    def looked_at(self, cost: int, budget: int) -> NDArray[np.int64]:
+        """Return as many rows, at least 16 if there are so many, as the budget pays for; each costs ``cost``."""
+        return np.sort(self.order[:max(16, budget // max(cost, 1))])
 
     def ratio(self, radius: Fraction | float, norm: float = math.inf) -> float:
         """Return radius / (separation / 2) in the norm; 0 where no labels differ."""

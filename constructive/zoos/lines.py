@@ -34,17 +34,20 @@ Task = tuple[str, Callable[[], Entry]]
 _BY_ENDS = "exact, on the image of each ball"
 _BY_BOXES = "exact, boxes cut in integers"
 _BY_RULES = "exact, the rules of the groups on the data; not from the weights"
-_CUT = 1 << 22
-"""Nonzeros times data up to which grids are proved from their weights, by cutting boxes."""
+_PAIRS = 1 << 22
+"""Most pairs of conflicting data among which thresholds are chosen greedily."""
 
 
-def line_tasks(data: Data, projection: Projection, direction: str) -> Iterator[Task]:
-    """Yield name and builder of the memorizers of one projection; ``direction`` says in words how it was drawn."""
+def line_tasks(data: Data, projection: Projection, direction: str, budget: int) -> Iterator[Task]:
+    """Yield name and builder of the memorizers of one projection; ``direction`` says in words how it was drawn.
+
+    ``budget``: nonzeros times data up to which all balls are proved, in integers of any length.
+    """
     radius = _on_line(data, projection)
 
     def entry(name: str, build: Callable[[], LineMemorizer], promise: str = "value") -> Task:
         full = f"{name}, {direction}" if direction else name
-        return full, lambda: line_entry(full, build(), data, radius, promise)
+        return full, lambda: line_entry(full, build(), data, radius, promise, budget)
 
     if not data.two:
         yield entry("bit planes", lambda: bit_planes(projection, radius))
@@ -67,23 +70,39 @@ def _on_line(data: Data, projection: Projection) -> Fraction:
     return wanted if wanted < projection.radius else data.share * Fraction(projection.radius)
 
 
-def line_entry(name: str, f: LineMemorizer, data: Data, radius: Fraction, promise: str) -> Entry:
+def line_entry(name: str, f: LineMemorizer, data: Data, radius: Fraction, promise: str, budget: int) -> Entry:
     """Return the entry of a memorizer of a projection, proved on the interval that is the image of each ball."""
     projection, reach = f.projection, Fraction(0) if promise == "data" else radius
-    claim = "sign" if promise == "sign" else "value"
-    proof = certify_on_balls(f.network, data.X, wanted_outputs(projection), radius=reach, claim=claim)
-    if data.two:
-        found = steepest(f)
-        slope = Slope(found.lower, norms_multiplied(f.network) if found.upper is None else found.upper)
-    else:  # some binary digit of two neighbors differs
-        free = 2 * (Fraction(projection.radius) - reach) if projection.changes else Fraction(0)
-        slope = Slope(2 / free if free else 0, norms_multiplied(f.network))
+    # the interpolant bends at every datum, so that each of its balls is taken apart
+    rows = data.looked_at(f.nonzeros * (8 if promise == "sign" else 1), budget)
+    wanted = wanted_outputs(projection)
+    proof = certify_on_balls(f.network, data.X[rows], [wanted[i] for i in rows], radius=reach,
+                             claim="sign" if promise == "sign" else "value")
+    verdict, by = proof.verdict, _BY_ENDS
+    if rows.size < data.X.shape[0]:
+        by = f"{_BY_ENDS}; on {rows.size} drawn balls of {data.X.shape[0]}"
+        verdict = Verdict.CONSISTENT if verdict is Verdict.CONFIRMED else verdict
     note = f"{projection.changes} label changes, r_max {float(projection.radius):.3g}"
     if f.per_word:
         note += f", s = {f.per_word}, keys of {f.bits} bits"
     return Entry(name, f.nonzeros, f.depth, f.width, count(f.network), reach, data.ratio(reach), math.inf, promise,
-                 proof.verdict, _BY_ENDS, slope, data.wrong(f.network, True, reach, math.inf, np.float32),
+                 verdict, by, _slope(f, data, promise, budget),
+                 data.wrong(f.network, True, reach, math.inf, np.float32),
                  data.wrong(f.network, True, reach, math.inf, np.float64), note)
+
+
+def _slope(f: LineMemorizer, data: Data, promise: str, budget: int) -> Slope:
+    """Return the Lipschitz constant from the weights, or by formula where that would take too long."""
+    projection = f.projection
+    if not projection.changes:
+        return Slope(0, 0)
+    free = Fraction(projection.radius) - f.radius
+    if not data.two:  # some binary digit of two neighbors differs
+        return Slope(1 / free, norms_multiplied(f.network))
+    if f.depth <= 3 and f.nonzeros * projection.changes > budget:
+        return Slope(1 / free, 1 / free)
+    found = steepest(f)
+    return Slope(found.lower, norms_multiplied(f.network) if found.upper is None else found.upper)
 
 
 def norms_multiplied(f: IntegerNetwork) -> Fraction:
@@ -100,7 +119,7 @@ def norms_multiplied(f: IntegerNetwork) -> Fraction:
 
 
 def grid_tasks(data: Data, budget: int) -> Iterator[Task]:
-    """Yield name and builder of the grids; ``budget``: pairs of conflicting data that the greedy choice may hold."""
+    """Yield name and builder of the grids; ``budget``: nonzeros times data up to which weights are proved."""
     if not data.two:
         return
     shifted = data.apart if data.apart == math.inf else Fraction(data.apart) / (2 * (data.X.shape[1] + 1))
@@ -109,18 +128,18 @@ def grid_tasks(data: Data, budget: int) -> Iterator[Task]:
     above = int((data.labels.index == 1).sum())
     pairs = above * (data.X.shape[0] - above)
     plans = [("uniform grids", small, "uniform")]
-    if pairs <= budget:
+    if pairs <= _PAIRS:
         plans += [("adaptive grids, small radius", small, "adaptive")] * (small < data.radius)
         plans.append(("adaptive grids", Fraction(data.radius), "adaptive"))
     for name, radius, shifts in plans:
-        yield name, partial(grid_entry, name, data, radius, shifts)
+        yield name, partial(grid_entry, name, data, radius, shifts, budget)
 
 
-def grid_entry(name: str, data: Data, radius: Fraction, shifts: str) -> Entry:
+def grid_entry(name: str, data: Data, radius: Fraction, shifts: str, budget: int) -> Entry:
     """Return the entry of a one-sided grid memorizer, proved from its weights where the budget of boxes allows."""
     f = grid_memorizer(data.X, data.y, radius=radius, shifts=shifts)
     verdict, by = Verdict.CONFIRMED if not f.broken_rules() else Verdict.REFUTED, _BY_RULES
-    if f.groups and f.nonzeros * data.X.shape[0] <= _CUT:
+    if f.groups and f.nonzeros * data.X.shape[0] <= budget:
         signs = [int(s) for s in data.labels.scores]
         proof = certify_on_boxes(f.network, data.X, signs, radius=radius)
         if proof.verdict is not Verdict.UNDECIDED:

@@ -22,8 +22,8 @@ from constructive.zoos.lines import grid_tasks, line_tasks
 BUDGET = 1 << 28
 """Default number of nonzeros times data up to which a network is written out, run and proved."""
 
-_PAIRS = 1 << 22
-"""Most pairs of conflicting data that the greedy choice of grids is given."""
+_LONGER = 1 << 5
+"""So many times as long a nonzero takes in integers of any length; where boxes are cut, twice that."""
 
 _COLUMNS = ("member", "nonzeros", "dense", "distinct", "bits", "widest", "depth", "width", "radius", "ratio",
             "on the balls", "proof", "Lipschitz", "arithmetic")
@@ -111,7 +111,9 @@ class Zoo:
     def report(self) -> Report:
         """Return both tables with what was checked: sizes, balls, and that no member is below the least slope."""
         notes = [f"{name}: left out, {why}" for name, why in self.left_out]
-        notes += [f"{entry.name}: {entry.note}" for entry in self.entries if entry.note]
+        for entry in self.entries:
+            said = [entry.note, f"proof: {entry.proved_by}" if entry.proof is Verdict.CONSISTENT else ""]
+            notes += [f"{entry.name}: {'; '.join(filter(None, said))}"] if any(said) else []
         return Report("Memorizers on the same data", tuple(self._checks()), (self.table, self.bounds), tuple(notes))
 
     def _checks(self) -> Iterator[Check]:
@@ -171,7 +173,8 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
     X (n, d) finite, y (n,) of classes. ``radius`` in l_inf, below half the separation; by default ``share`` of that.
     A member that does not reach the radius is built at ``share`` of the largest that it reaches: those of one
     projection, best of ``draws`` directions, and the uniform grids. ``budget``: nonzeros times data up to which a
-    network is written out, proved and run; beyond, its size is given by formula. ``progress`` is called with the name
+    network is written out, proved and run; beyond, its size is given by formula. Proofs in integers take more time and
+    are done on some drawn balls where they would be longer; the entry says so. ``progress`` is called with the name
     of each member before it is built. Three classes and more: students and bit planes alone.
 
     Raises ValueError for real labels, for equal data with different labels, or for a radius that no memorizer has,
@@ -194,10 +197,10 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
         except ValueError as problem:
             left_out.append((f"members of one projection {direction}".strip(), str(problem)))
             continue
-        for name, build in line_tasks(data, projection, direction):
+        for name, build in line_tasks(data, projection, direction, most // _LONGER):
             _say(progress, name)
             entries.append(build())
-    tasks = (grid_tasks(data, _PAIRS), box_tasks(data, most), memorizer_tasks(data, most))
+    tasks = (grid_tasks(data, most // (2 * _LONGER)), box_tasks(data, most), memorizer_tasks(data, most))
     for name, build in (task for group in tasks for task in group):
         _say(progress, name)
         try:

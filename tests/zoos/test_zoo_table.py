@@ -10,7 +10,7 @@ import pytest
 
 from constructive.evidence import Verdict
 from constructive.exact import look_up, project
-from constructive.zoos import Zoo, least_slope, zoo
+from constructive.zoos import BUDGET, Zoo, least_slope, zoo
 from constructive.zoos.data import Data
 from constructive.zoos.lines import line_entry
 
@@ -80,7 +80,8 @@ def test_words_beyond_doubles_are_seen_to_fail() -> None:
     points, labels = rng.integers(0, 2**20, (60, 2)) / 2.0**20, rng.choice([0, 1], 60)
     data = Data.of(points, labels, None, 0.5, rng)
     line = project(points, labels, draws=20, rng=0)
-    entry = line_entry("packed", look_up(line, 0.5 * line.radius, per_word=9), data, Fraction(line.radius) / 2, "value")
+    radius = Fraction(line.radius) / 2
+    entry = line_entry("packed", look_up(line, radius, per_word=9), data, radius, "value", BUDGET)
     assert entry.proof is Verdict.CONFIRMED
     assert entry.wrong64 is not None
     assert entry.wrong64 > 10
@@ -121,6 +122,12 @@ def test_beyond_the_budget_sizes_are_given_by_formula(table: Zoo) -> None:
     assert entry.counts is None
     assert entry.proof is None
     assert "not written out" in entry.note
+    assert few["nearest neighbor"].slope is not None
+    assert few["nearest neighbor"].slope.upper == table.least(table["nearest neighbor"])
+    assert few["plateaus"].proof is Verdict.CONSISTENT
+    assert "on 16 drawn balls of 24" in few["plateaus"].proved_by
+    assert few["plateaus"].slope is not None
+    assert few["plateaus"].slope.exact
     for name in ("nearest neighbor", "sequential boxes", "boxes"):
         zeros = int((X == 0).sum()) * 2
         assert few[name].nonzeros - zeros <= table[name].nonzeros <= few[name].nonzeros + X.shape[1]

@@ -3,7 +3,8 @@
 In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
 family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
 classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; and
-infinitely wide networks: how attacked training moves them.
+infinitely wide networks: how attacked training moves them. Last the memorizers of the zoo: those of one projection,
+one datum after the other, grids, the nearest neighbor.
 """
 
 from constructive.theorems.approximation import THEOREM as LOCAL_POLYNOMIALS
@@ -17,6 +18,9 @@ from constructive.theorems.degeneration import THEOREM as DEGENERATION
 from constructive.theorems.drift import THEOREM as TRAINING_DRIFT
 from constructive.theorems.existence import THEOREM as CLOSED_FORM_WEIGHTS
 from constructive.theorems.extinction import THEOREM as EXTINCTION
+from constructive.theorems.folded_lookup import DOUBLES as LOOK_UP_IN_DOUBLES
+from constructive.theorems.folded_lookup import FOLDED as FOLDED_LOOK_UP
+from constructive.theorems.folded_lookup import PLATEAUS as LARGEST_RADIUS_ON_A_LINE
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
 from constructive.theorems.gates import AGREEMENT_GATE, HERMITE_FEATURE
@@ -28,6 +32,7 @@ from constructive.theorems.kernel_balls import THEOREM as KERNEL_BALLS
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
+from constructive.theorems.nearest_neighbor import THEOREM as NEAREST_NEIGHBOR
 from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
 from constructive.theorems.packing import CROSS, PACKING, PAIR
@@ -41,6 +46,8 @@ from constructive.theorems.regression import THEOREM as REGRESSION_ERROR
 from constructive.theorems.regret_ledger import THEOREM as REGRET_LEDGER
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
+from constructive.theorems.sequential_boxes import THEOREM as SEQUENTIAL_BOXES
+from constructive.theorems.shifted_grids import THEOREM as SHIFTED_GRIDS
 from constructive.theorems.size import THEOREM as SIZE
 from constructive.theorems.sphere_steps import CLOSED_FORM as CHEBYSHEV_STEP
 from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
@@ -67,6 +74,7 @@ ALL: tuple[Theorem, ...] = (
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
     INPUT_GRADIENT, PROPAGATOR, PROPAGATOR_GRADIENT, CLOSED_FORM_FLOW, COMMON_ATTACK, DEGENERATION, EXTINCTION,
     KERNEL_BALLS,
+    LARGEST_RADIUS_ON_A_LINE, FOLDED_LOOK_UP, LOOK_UP_IN_DOUBLES, SEQUENTIAL_BOXES, SHIFTED_GRIDS, NEAREST_NEIGHBOR,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,8 +14,17 @@ from numpy.typing import NDArray
 from constructive.certificates.distances import read_nearest
 from constructive.certificates.lipschitz import lipschitz
 from constructive.evidence import Verdict
+from constructive.exact import from_network
 from constructive.network import Size
-from constructive.students import Memorizer, Recipe, Student, memorize, nearest_network, sequential_boxes
+from constructive.students import (
+    Memorizer,
+    Recipe,
+    Student,
+    memorize,
+    nearest_network,
+    sequential_boxes,
+    square_bumps,
+)
 from constructive.students.boxes import Bumps
 from constructive.students.memorizer import Shape
 from constructive.students.nearest import closest_secant, nearest_shape
@@ -51,10 +61,12 @@ def student_entry(name: str, recipe: Recipe, promise: str, data: Data, budget: i
         return _unwritten(name, size, data.radius, data, math.inf, promise, f"{bumps} bumps")
     network, certificate = student.to_network(), student.certify()
     found = lipschitz(network, budget=_PARTS, points=_on_slopes(student))
+    # what is +-1 on the balls cannot be less steep, even where no point was steep
+    least = least_slope(data.apart, data.radius) if promise == "value" and data.two else Fraction(0)
     return Entry(name, size.nonzeros, size.depth, size.width, count(network), data.radius, data.ratio(data.radius),
                  math.inf, promise, certificate.verdict, _CERTIFIED,
-                 Slope(found.lower, found.upper), data.wrong(network, False, data.radius, math.inf, np.float32),
-                 data.wrong(network, False, data.radius, math.inf, np.float64), f"{bumps} bumps")
+                 Slope(max(Fraction(found.lower), least), found.upper), *data.in_floats(network, data.radius),
+                 f"{bumps} bumps")
 
 
 def _on_slopes(student: Student) -> NDArray[np.float64] | None:
@@ -87,8 +99,8 @@ def memorizer_tasks(data: Data, budget: int) -> Iterator[Task]:
     yield "sequential boxes", lambda: sequential_entry("sequential boxes", data, False, budget)
     yield "sequential boxes, one-sided", lambda: sequential_entry("sequential boxes, one-sided", data, True, budget)
     yield "nearest neighbor", lambda: nearest_entry("nearest neighbor", data, math.inf, data.radius, budget)
-    radius = 0.25 if data.apart1 == math.inf else float(data.share * Fraction(data.apart1) / 2)
-    yield "nearest neighbor, l_1", lambda: nearest_entry("nearest neighbor, l_1", data, 1.0, radius, budget)
+    yield "nearest neighbor, l_1", lambda: nearest_entry("nearest neighbor, l_1", data, 1.0, data.part(1.0), budget)
+    yield "square bumps, l_2", lambda: square_entry("square bumps, l_2", data, budget)
 
 
 def sequential_entry(name: str, data: Data, one_sided: bool, budget: int) -> Entry:
@@ -101,7 +113,7 @@ def sequential_entry(name: str, data: Data, one_sided: bool, budget: int) -> Ent
         return _unwritten(name, shape, data.radius, data, math.inf, "value", "thresholds that are 0 not subtracted")
     member = sequential_boxes(data.X, data.y, radius=data.radius, one_sided=one_sided)
     found = lipschitz(member.network, budget=1, points=_beyond(data))
-    slope = Slope(found.lower, min(found.upper, member.slope))
+    slope = Slope(max(Fraction(found.lower), least_slope(data.apart, data.radius)), min(found.upper, member.slope))
     return _written(name, member, data, member.certify().verdict, _CERTIFIED, slope, "value", "")
 
 
@@ -119,7 +131,7 @@ def nearest_entry(name: str, data: Data, norm: float, radius: float, budget: int
     above = int((data.labels.scores > 0).sum())
     shape = nearest_shape(d, above, n - above, norm) if 0 < above < n else Shape(1, 0, 0, 1)
     if shape.nonzeros * n > budget:
-        least = least_slope(data.apart if norm == math.inf else data.apart1, radius)
+        least = least_slope(data.separation(norm), radius)
         return _unwritten(name, shape, radius, data, norm, "value", "coordinates that are 0 not subtracted, slope by "
                                                                     "formula", Slope(least, least))
     member = nearest_network(data.X, data.y, radius=radius, norm=norm)
@@ -135,11 +147,33 @@ def nearest_entry(name: str, data: Data, norm: float, radius: float, budget: int
                     "exact, distances read from the weights", slope, "value", "")
 
 
+def square_entry(name: str, data: Data, budget: int) -> Entry:
+    """Return the entry of one-sided bumps on l_2 balls, whose values are looked at in integers at some points."""
+    radius, (n, d) = data.part(2.0), data.X.shape
+    above = int((data.labels.scores > 0).sum())
+    if 0 < above < n:
+        inside = (Fraction(radius) / (Fraction(data.apart2) - Fraction(radius))) ** 2
+        m = next(m for m in itertools.count(1) if Fraction(2 * d, 4 ** (m + 1)) <= 1 - inside)
+        nonzeros = above * ((7 * m + 5) * d + m + 3) + 3
+        if nonzeros * n > budget:
+            shape = Shape(m + 5, above * (2 * d + (m > 1)), above * (4 * d + (m - 1) * (2 * d + 1) + 2) + 1, nonzeros)
+            return _unwritten(name, shape, radius, data, 2.0, "value", "coordinates that are 0 not subtracted")
+    member = square_bumps(data.X, data.y, radius=radius)
+    rows = data.looked_at(1, 16)
+    tips = np.zeros((rows.size, d))
+    tips[np.arange(rows.size), rows % d] = data.signs[rows, 0] * radius
+    exact = from_network(member.network)
+    right = all(value == sign for points in (data.X[rows], data.X[rows] + tips * (1 - 2.0**-40))
+                for value, sign in zip(exact(points)[:, 0], data.labels.scores[rows], strict=True))
+    by = f"exact values, at {rows.size} data and a point near the rim of each of their balls"
+    return _written(name, member, data, Verdict.CONSISTENT if right else Verdict.REFUTED, by,
+                    Slope(least_slope(data.apart2, radius), member.slope), "value", "one-sided")
+
+
 def _written(name: str, member: Memorizer, data: Data, verdict: Verdict, by: str, slope: Slope, promise: str,
              note: str) -> Entry:
     shape, radius, norm = member.shape, member.radius, member.norm
     return Entry(name, shape.nonzeros, shape.depth, shape.width, count(member.network), radius,
                  data.ratio(radius, norm), norm, promise, verdict, by, slope,
-                 data.wrong(member.network, False, radius, norm, np.float32),
-                 data.wrong(member.network, False, radius, norm, np.float64), note)
+                 *data.in_floats(member.network, radius, norm), note)
 

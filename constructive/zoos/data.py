@@ -22,8 +22,9 @@ _WHO = "zoo"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """Data X (n, d) with classes, the separations in l_inf and l_1, the radius in l_inf for all members that reach it.
+    """Data X (n, d) with classes, their separation, the radius in l_inf for all members that reach it.
 
+    ``apart`` in l_inf and ``apart1`` in l_1, exactly; ``apart2`` in l_2, rounded up; infinite without two labels.
     ``share``: of the largest possible radius, for members that do not reach that one. ``signs`` (n, d) +-1: the corner
     of each ball at which networks are also run in floats. ``order``: the data in a drawn order, the first of which
     stand for all where a proof on all would take too long.
@@ -34,6 +35,7 @@ class Data:
     labels: Labels
     apart: Fraction | float
     apart1: Fraction | float
+    apart2: float
     radius: float
     share: Fraction
     signs: Array
@@ -53,6 +55,7 @@ class Data:
             raise ValueError(f"{_WHO}: X[{pair[0]}] and X[{pair[1]}] are the same point but have different labels; "
                              "remove one of them")
         apart1, _ = _separation(points, labels, 1.0)
+        apart2 = math.nextafter(separation(points, labels.index, norm=2.0).distance, math.inf)
         if radius is None:
             r = 0.25 if apart == math.inf else float(part * Fraction(apart) / 2)
         else:
@@ -62,7 +65,8 @@ class Data:
                                  f"X[{pair[1]}], of different labels, are {float(apart)!r} apart; pass radius < "
                                  f"{float(apart) / 2!r}")
         signs = rng.choice([-1.0, 1.0], points.shape)
-        return Data(points, np.asarray(y), labels, apart, apart1, r, part, signs, rng.permutation(points.shape[0]))
+        order = rng.permutation(points.shape[0])
+        return Data(points, np.asarray(y), labels, apart, apart1, apart2, r, part, signs, order)
 
     @property
     def two(self) -> bool:
@@ -73,10 +77,25 @@ class Data:
         """Return as many rows, at least 16 if there are so many, as the budget pays for; each costs ``cost``."""
         return np.sort(self.order[:max(16, budget // max(cost, 1))])
 
+    def separation(self, norm: float) -> Fraction | float:
+        """Return the smallest distance of two labels in the norm, for norm 2 rounded up."""
+        return {math.inf: self.apart, 1.0: self.apart1, 2.0: self.apart2}[norm]
+
+    def part(self, norm: float) -> float:
+        """Return the share of the largest radius in the norm; a quarter where no labels differ."""
+        apart = self.separation(norm)
+        return 0.25 if apart == math.inf else float(self.share * Fraction(apart) / 2)
+
     def ratio(self, radius: Fraction | float, norm: float = math.inf) -> float:
         """Return radius / (separation / 2) in the norm; 0 where no labels differ."""
-        apart = self.apart if norm == math.inf else self.apart1
+        apart = self.separation(norm)
         return 0.0 if apart == math.inf else float(2 * Fraction(radius) / Fraction(apart))
+
+    def in_floats(self, network: Network | IntegerNetwork, radius: Fraction | float, norm: float = math.inf, *,
+                  digits: bool = False) -> tuple[int, int]:
+        """Return :meth:`wrong` for float32 and for float64."""
+        return (self.wrong(network, digits, radius, norm, np.float32),
+                self.wrong(network, digits, radius, norm, np.float64))
 
     def wrong(self, network: Network | IntegerNetwork, digits: bool, radius: Fraction | float, norm: float,
               kind: type[np.floating[Any]]) -> int:
@@ -92,7 +111,7 @@ class Data:
                 return self.X.shape[0]
         elif network.dtype != np.dtype(kind):
             network = network.astype(kind)
-        # a corner of the l_inf ball; of the l_1 ball one of its 2 d tips
+        # a corner of the l_inf ball; of the others a tip
         step = self.signs if norm == math.inf else self.signs * (np.arange(self.X.shape[1]) == 0)
         found = np.zeros(self.X.shape[0], bool)
         with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond the range are part of the answer

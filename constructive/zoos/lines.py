@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 
-import numpy as np
-
 from constructive.evidence import Verdict
 from constructive.exact import (
     IntegerNetwork,
@@ -87,8 +85,7 @@ def line_entry(name: str, f: LineMemorizer, data: Data, radius: Fraction, promis
         note += f", s = {f.per_word}, keys of {f.bits} bits"
     return Entry(name, f.nonzeros, f.depth, f.width, count(f.network), reach, data.ratio(reach), math.inf, promise,
                  verdict, by, _slope(f, data, promise, budget),
-                 data.wrong(f.network, True, reach, math.inf, np.float32),
-                 data.wrong(f.network, True, reach, math.inf, np.float64), note)
+                 *data.in_floats(f.network, reach, digits=True), note)
 
 
 def _slope(f: LineMemorizer, data: Data, promise: str, budget: int) -> Slope:
@@ -149,8 +146,7 @@ def grid_entry(name: str, data: Data, radius: Fraction, shifts: str, budget: int
     counts = count(f.network)
     return Entry(name, f.nonzeros, f.depth, counts.width, counts, radius, data.ratio(radius), math.inf, "value",
                  verdict, by, Slope(lower, norms_multiplied(f.network)),
-                 data.wrong(f.network, True, radius, math.inf, np.float32),
-                 data.wrong(f.network, True, radius, math.inf, np.float64),
+                 *data.in_floats(f.network, radius, digits=True),
                  f"one-sided, {groups} groups, {thresholds} thresholds; proof: {by}")
 
 

@@ -23,7 +23,7 @@ BUDGET = 1 << 28
 """Default number of nonzeros times data up to which a network is written out, run and proved."""
 
 _LONGER = 1 << 5
-"""So many times as long a nonzero takes in integers of any length; where boxes are cut, twice that."""
+"""So many times as long a nonzero takes in integers of any length; where boxes are cut, four times that."""
 
 _COLUMNS = ("member", "nonzeros", "dense", "distinct", "bits", "widest", "depth", "width", "radius", "ratio",
             "on the balls", "proof", "Lipschitz", "arithmetic")
@@ -78,8 +78,8 @@ class Zoo:
     def note(self) -> str:
         """What the columns mean."""
         return ("nonzeros, depth and width by formula, the rest counted; radius and ratio to half the separation in "
-                "l_inf (l_1 where the name says so); on the balls: exactly the label (value), its sign, or right at "
-                "the data alone; Lipschitz constant in the same norm: exact, or a lower and an upper bound; "
+                "l_inf (l_1, l_2 where the name says so); on the balls: exactly the label (value), its sign, or right "
+                "at the data alone; Lipschitz constant in the same norm: exact, or a lower and an upper bound; "
                 "arithmetic: the narrowest in which no datum and no drawn corner of its ball came out wrong")
 
     @property
@@ -106,7 +106,7 @@ class Zoo:
         """Return the least Lipschitz constant of anything with the entry's promise, None where it promises no value."""
         if entry.promise == "sign" or not self.data.two:
             return None
-        return least_slope(self.data.apart if entry.norm == math.inf else self.data.apart1, entry.radius)
+        return least_slope(self.data.separation(entry.norm), entry.radius)
 
     def report(self) -> Report:
         """Return both tables with what was checked: sizes, balls, and that no member is below the least slope."""
@@ -200,7 +200,7 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
         for name, build in line_tasks(data, projection, direction, most // _LONGER):
             _say(progress, name)
             entries.append(build())
-    tasks = (grid_tasks(data, most // (2 * _LONGER)), box_tasks(data, most), memorizer_tasks(data, most))
+    tasks = (grid_tasks(data, most // (4 * _LONGER)), box_tasks(data, most), memorizer_tasks(data, most))
     for name, build in (task for group in tasks for task in group):
         _say(progress, name)
         try:

@@ -16,7 +16,6 @@ RECIPES: dict[str, Recipe | str] = {
     "one-sided": Recipe("one-sided", gate="argmax", one_sided=True),
     "one-sided and clipped": Recipe("one-sided", one_sided=True),
     "one-sided and capped": Recipe("one-sided", gate="cap", one_sided=True),
-    "one-sided, merged facets": "one-sided",
     "facets": Recipe("facets", faces="needed"),
     "facets, additive": Recipe("facets", gate="additive", faces="needed"),
     "facets, height": Recipe("facets", gate="height", faces="needed"),

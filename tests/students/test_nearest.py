@@ -45,11 +45,22 @@ def distances(x: Array, centers: Array, norm: float) -> Fraction:
     return min(max(g) if norm == math.inf else sum(g) for g in gaps)
 
 
-@given(members())
-@settings(max_examples=100)
-def test_the_size_is_its_formula(member: Memorizer) -> None:
+def check_size(member: Memorizer) -> None:
     size = member.network.size
     assert Shape(size.depth, size.width, size.units, size.nonzeros) == member.shape
+
+
+@given(members())
+@settings(max_examples=30)
+def test_the_size_is_its_formula(member: Memorizer) -> None:
+    check_size(member)
+
+
+@pytest.mark.slow
+@given(members())
+@settings(max_examples=200)
+def test_the_size_is_its_formula_on_two_hundred_instances(member: Memorizer) -> None:
+    check_size(member)
 
 
 @pytest.mark.parametrize(("n", "d", "norm", "nonzeros", "depth"), [
@@ -62,7 +73,7 @@ def test_for_powers_of_two_the_recursion_has_a_closed_form(n: int, d: int, norm:
 
 
 @given(members(8), st.integers(0, 2**32))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_it_is_the_clipped_difference_of_distances_in_rational_arithmetic(member: Memorizer, seed: int) -> None:
     rng = np.random.default_rng(seed)
     upper, lower = (member.X[member.y == s] for s in (1, -1))
@@ -72,7 +83,7 @@ def test_it_is_the_clipped_difference_of_distances_in_rational_arithmetic(member
 
 
 @given(members())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_weights_alone_tell_the_centers_the_constant_and_the_balls(member: Memorizer) -> None:
     rule = read_nearest(member.network)
     for found, sign in ((rule.upper, 1), (rule.lower, -1)):
@@ -85,7 +96,7 @@ def test_the_weights_alone_tell_the_centers_the_constant_and_the_balls(member: M
 
 
 @given(members())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_its_constant_is_the_least_that_any_memorizer_of_these_balls_can_have(member: Memorizer) -> None:
     rise, run = closest_secant(member)
     apart = separation(member.X, member.y, norm=member.norm).distance

@@ -1,7 +1,7 @@
 """Explicit ReLU networks that provably fit every training label on a ball, and checks that a machine can repeat.
 
 In reading order: ask how far apart the data are, choose a smooth teacher, memorize the data, certify the student,
-measure its robust error, verify the theorems behind it. Names load on first use.
+measure its robust error, compare it with every other memorizer, verify the theorems behind it. Names load on first use.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _HOME = {
     "sup_error": "constructive.certificates.sup_error",
     "as_network": "constructive.interop",
     "robust_error": "constructive.risk",
+    "zoo": "constructive.zoos",
     "verify": "constructive.verification",
     "Network": "constructive.network",
     "Student": "constructive.students",
     "Recipe": "constructive.students",
     "NearestNeighbor": "constructive.students",
-    "Teacher": "constructive.teachers",
     "Bracket": "constructive.evidence",
     "Evidence": "constructive.evidence",
     "Verdict": "constructive.evidence",
@@ -65,8 +65,9 @@ if TYPE_CHECKING:
         memorize,
         separation,
     )
-    from constructive.teachers import Teacher, fit_cells, taylor_cells, taylor_partition
+    from constructive.teachers import fit_cells, taylor_cells, taylor_partition
     from constructive.verification import verify
+    from constructive.zoos import zoo
 
 
 def __getattr__(name: str) -> Any:

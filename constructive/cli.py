@@ -1,4 +1,4 @@
-"""The command line: demo, memorize, verify, theorems, check, instances.
+"""The command line: demo, memorize, zoo, verify, theorems, check, instances.
 
 Exit codes: 0 done (or confirmed), 1 refuted, 2 undecided, 3 no certificate (check), 64 wrong usage or bad input.
 Results go to stdout, progress and messages to stderr.
@@ -124,7 +124,7 @@ def memorize(
     radius: Annotated[str, typer.Option(help="Radius in scaled units, or 'auto': 95 % of the largest.")] = "auto",
     test_fraction: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of rows held out.")] = 0.25,
     teacher: Annotated[str, typer.Option(help="'affine' (least squares) or 'none'.")] = "affine",
-    recipe: Annotated[str, typer.Option(help="'clip', 'additive', 'argmax', 'lean' or 'paper'.")] = "clip",
+    recipe: Annotated[str, typer.Option(help="'clip', 'additive', 'argmax', 'lean', 'one-sided' or 'paper'.")] = "clip",
     precision: Annotated[str, typer.Option(help="'float64' or 'float32'.")] = "float64",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split, and of the order of merging.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the network and the report.")] = None,
@@ -149,6 +149,52 @@ def memorize(
         (out / f"{file.stem}.json").write_text(rendering.to_json([result], seed) + "\n", encoding="utf-8")
         print(f"wrote {file.stem}.npz, .txt and .json into {out}", file=sys.stderr)
     return EXIT[result.verdict]
+
+
+# -- zoo ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def zoo(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header row.")],
+    label: Annotated[str | None, typer.Option(help="Name of the label column; the last one if left out.")] = None,
+    radius: Annotated[float | None, typer.Option(min=0.0, help="Radius in l_inf; by default a share of the "
+                                                               "largest.")] = None,
+    share: Annotated[float, typer.Option(help="Share of the largest radius, between 0 and 1.")] = 0.5,
+    scale: Annotated[bool, typer.Option(help="Scale the features to [0, 1].")] = True,
+    draws: Annotated[int, typer.Option(min=1, help="Directions drawn.")] = 1000,
+    budget: Annotated[int | None, typer.Option(min=1, help="Nonzeros times data up to which a network is written "
+                                                           "out.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of directions and corners.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> int:
+    """Memorize a table in every known way: sizes, radius, Lipschitz constant, and what nobody can beat."""
+    from constructive.tables import read_table, zoo_table
+    table = read_table(file, label, who="zoo")
+    with Progress(console=_errors, transient=True, disable=not _errors.is_terminal) as progress:
+        task = progress.add_task("building", total=None)
+        result = zoo_table(table, radius=radius, share=share, draws=draws, budget=budget, seed=seed, scaled=scale,
+                           progress=lambda name: progress.update(task, description=name))
+    if as_json:
+        print(rendering.to_json([result], seed))
+    elif Console().is_terminal:
+        _in_color(result)
+    else:
+        print(rendering.text(result))
+    return EXIT[result.verdict]
+
+
+def _in_color(report: Report) -> None:
+    """Print the report's checks as text and its tables with lines, numbers to the right."""
+    console = Console()
+    print(rendering.text(Report(report.title, report.checks, (), report.notes, report.source, report.seed)))
+    for part in report.tables:
+        table = RichTable(title=part.title, caption=part.note)
+        for k, column in enumerate(part.columns):
+            table.add_column(column, justify="left" if k == 0 else "right", overflow="fold")
+        for row in rendering.cells(part):
+            table.add_row(*row)
+        console.print(table)
 
 
 # -- verify and theorems ------------------------------------------------------------------------------------

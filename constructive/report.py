@@ -20,7 +20,7 @@ def text(report: Report) -> str:
         parts += ["", _aligned(_CHECK_COLUMNS, [_check_row(check) for check in report.checks])]
         parts += [f"  {check.claim}: {check.note}" for check in report.checks if check.note]
     for table in report.tables:
-        parts += ["", table.title, _aligned(table.columns, _cells(table))]
+        parts += ["", table.title, _aligned(table.columns, cells(table))]
         if table.note:
             parts.append(f"  {table.note}")
     parts += ["", _footer(report)]
@@ -33,7 +33,7 @@ def markdown(report: Report) -> str:
     if report.checks:
         parts += [_pipes(_CHECK_COLUMNS, [_check_row(check) for check in report.checks]), ""]
     for table in report.tables:
-        parts += [f"### {table.title}", "", _pipes(table.columns, _cells(table)), ""]
+        parts += [f"### {table.title}", "", _pipes(table.columns, cells(table)), ""]
         if table.note:
             parts += [table.note, ""]
     return "\n".join([*parts, f"*{_footer(report)}*", ""])
@@ -44,7 +44,7 @@ def latex(report: Report) -> str:
     blocks = []
     if report.checks:
         blocks.append(_tabular(report.title, _CHECK_COLUMNS, [_check_row(check) for check in report.checks]))
-    blocks += [_tabular(table.title, table.columns, _cells(table)) for table in report.tables]
+    blocks += [_tabular(table.title, table.columns, cells(table)) for table in report.tables]
     return "\n\n".join([*blocks, f"% {_footer(report)}"]) + "\n"
 
 
@@ -87,7 +87,8 @@ def _check_row(check: Check) -> tuple[str, ...]:
             str(check.instances))
 
 
-def _cells(table: Table) -> list[tuple[str, ...]]:
+def cells(table: Table) -> list[tuple[str, ...]]:
+    """Return the rows as text: whole numbers with separators, others with four digits, nothing for None."""
     return [tuple(_cell(value) for value in row) for row in table.rows]
 
 

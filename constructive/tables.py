@@ -1,8 +1,9 @@
-"""From a CSV table to a certified student and one report beside its teacher and the nearest neighbor."""
+"""From a CSV table to a certified student and one report, or to all memorizers side by side."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from constructive.risk import robust_error
 from constructive.students import NearestNeighbor, Student, memorize, separation
 from constructive.students.student import decide
 from constructive.teachers import Teacher, fit_affine
+from constructive.zoos import BUDGET, zoo
 
 Array = NDArray[np.float64]
 
@@ -33,8 +35,8 @@ class TableData:
     label: str
 
 
-def read_table(path: Path, label: str) -> TableData:
-    """Return the numeric columns and the label column of a CSV file with a header row.
+def read_table(path: Path, label: str | None, *, who: str = "memorize") -> TableData:
+    """Return the numeric columns and the label column, None for the last one, of a CSV file with a header row.
 
     Labels that all read as integers are classes, as other numbers real values, anything else are class names.
     Columns with an entry that is not a number are left out and named. Raises ValueError for a missing file,
@@ -44,22 +46,23 @@ def read_table(path: Path, label: str) -> TableData:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise ValueError(f"memorize: cannot read {str(path)!r}: {problem}") from problem
+        raise ValueError(f"{who}: cannot read {str(path)!r}: {problem}") from problem
     if len(rows) < 2:
-        raise ValueError(f"memorize: {str(path)!r} has no data rows; it needs a header and at least one row")
+        raise ValueError(f"{who}: {str(path)!r} has no data rows; it needs a header and at least one row")
     header = [name.strip() for name in rows[0]]
+    label = header[-1] if label is None else label
     if label not in header:
-        raise ValueError(f"memorize: no column {label!r} in {str(path)!r}; it has {', '.join(header)}")
+        raise ValueError(f"{who}: no column {label!r} in {str(path)!r}; it has {', '.join(header)}")
     for k, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
-            raise ValueError(f"memorize: line {k} of {str(path)!r} has {len(row)} entries, the header {len(header)}")
+            raise ValueError(f"{who}: line {k} of {str(path)!r} has {len(row)} entries, the header {len(header)}")
     columns = {name: [row[j].strip() for row in rows[1:]] for j, name in enumerate(header)}
     told = columns.pop(label)
     if "" in told:
-        raise ValueError(f"memorize: line {told.index('') + 2} has no label in column {label!r}; remove that row")
+        raise ValueError(f"{who}: line {told.index('') + 2} has no label in column {label!r}; remove that row")
     numeric = {name: values for name, found in columns.items() if (values := _numbers(found)) is not None}
     if not numeric:
-        raise ValueError(f"memorize: no numeric feature column in {str(path)!r}; encode the others as numbers")
+        raise ValueError(f"{who}: no numeric feature column in {str(path)!r}; encode the others as numbers")
     dropped = tuple(name for name in columns if name not in numeric)
     return TableData(path.stem, np.stack(list(numeric.values()), axis=1), _labels(told), tuple(numeric), dropped, label)
 
@@ -181,3 +184,24 @@ def _held_out(student: Student, guide: Teacher | None, test: Array, truth: NDArr
         out.append((name, float(np.mean(told == truth)), bracket.lower, bracket.upper))
     return Table(f"Held-out rows ({len(truth)}), perturbations up to the training radius",
                  ("model", "accuracy", "robust error at least", "at most"), tuple(out))
+
+
+def zoo_table(table: TableData, *, radius: float | None, share: float, draws: int, budget: int | None, seed: int,
+              scaled: bool = True, progress: Callable[[str], None] | None = None) -> Report:
+    """Return the report of all memorizers of a table; features scaled to [0, 1] by their range unless told otherwise.
+
+    Raises ValueError as :func:`constructive.zoo` does, with row numbers from 0.
+    """
+    if not np.isfinite(table.features).all():
+        i, j = np.argwhere(~np.isfinite(table.features))[0]
+        raise ValueError(f"zoo: line {i + 2}, column {table.columns[j]!r} is {table.features[i, j]!r}; "
+                         "remove or impute that row")
+    X = _scaled(table.features)[0] if scaled else table.features
+    found = zoo(X, table.labels, radius=radius, share=share, draws=draws,
+                budget=BUDGET if budget is None else budget, rng=seed, progress=progress)
+    report = found.report()
+    notes = [f"features {'scaled to [0, 1] by their range' if scaled else 'as they are'}; labels: column "
+             f"{table.label!r}"]
+    if table.dropped:
+        notes.append(f"columns left out, not numeric: {', '.join(table.dropped)}")
+    return Report(f"Memorizers of {table.name}", report.checks, report.tables, (*notes, *report.notes), seed=seed)

@@ -263,7 +263,7 @@ def _inside(lower: Array, upper: Array, domain: tuple[Any, Any]) -> tuple[Array,
 def _ramp(ramp: float | None, gap: float, usual: float, need: float, pair: tuple[int, int] | None,
           precision: Format, who: str) -> float:
     if ramp is not None:
-        return _given_ramp(ramp, gap, need, pair, precision, who)
+        return given_ramp(ramp, gap, need, pair, precision, who)
     return 1.0 if math.isinf(gap) else default_ramp(usual, need, pair, precision, who)
 
 
@@ -278,8 +278,9 @@ def default_ramp(gap: float, need: float, pair: tuple[int, int] | None, precisio
     return width
 
 
-def _given_ramp(ramp: float, gap: float, need: float, pair: tuple[int, int] | None, precision: Format,
-                who: str) -> float:
+def given_ramp(ramp: float, gap: float, need: float, pair: tuple[int, int] | None, precision: Format,
+               who: str) -> float:
+    """Return the ramp; ValueError unless it fits the gap and has a finite reciprocal."""
     width = as_number(ramp, who, "ramp", above=0.0)
     if width < precision.narrowest:
         raise ValueError(f"{who}: ramp={width!r} is too narrow: 1/ramp must not overflow; "
@@ -307,7 +308,7 @@ def packed_bumps(data: Gaps, labels: Labels, scores: Array, ramp: float | None, 
                          f"X[{i}] and X[{k}] meet; pass a smaller radius or recipe='clip'")
     legal, need = legal * (1.0 - 2 * _UNIT), vanishing(data.lower.shape[1], precision.unit)
     if ramp is not None:
-        width = _given_ramp(ramp, legal, need, pair, precision, who)
+        width = given_ramp(ramp, legal, need, pair, precision, who)
     else:
         width = default_ramp(legal, need, pair, precision, who)
         width = min(1.0, width) if math.isinf(data.gap) else width

@@ -43,6 +43,8 @@ def memorize(X: ArrayLike, y: Any, *, radius: float, teacher: Teacher | Network 
     * "additive": the same for classes, with a smaller gate;
     * "argmax": classes, no gate, the right class strictly ahead;
     * "lean": as "argmax", with merged boxes and only the faces that are needed: fewest parameters;
+    * "one-sided": two classes, bumps for the upper one alone, against the constant -1; merged, needed faces: the
+      leanest with scores exactly +-1, to take for two classes without a teacher;
     * "paper": the published construction, with error epsilon.
 
     ``precision="float32"`` makes thresholds, labels and weights float32 numbers with room for that rounding: one
@@ -216,6 +218,8 @@ def _push(how: Recipe, labels: Labels, network: Network, bound: float, lower: Ar
     """
     if how.gate == "clip":
         return 4 * bound
+    if how.gate == "cap":
+        return 2 * bound
     if how.gate not in ("additive", "argmax"):
         return 1.0
     hull = known.down(lower.min(axis=0))[None, :], known.up(upper.max(axis=0))[None, :]

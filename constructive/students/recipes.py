@@ -10,7 +10,7 @@ import numpy as np
 from constructive._checks import as_count, as_number
 from constructive.labels import Labels
 
-GATES = ("clip", "additive", "argmax", "height", "product")
+GATES = ("clip", "additive", "argmax", "cap", "height", "product")
 BUMPS = ("auto", "box", "ball", "published")
 
 
@@ -25,6 +25,8 @@ class Recipe:
     * "additive" adds the bumps to the teacher with a weight that outvotes it, and clips: scores exactly +-B, two
       gate units (classes only);
     * "argmax" only adds: the right class is ahead, no gate at all (classes only);
+    * "cap" is one minus what is left of the bumps, -B + 2 B min(1, sum of bumps): scores exactly +-B with one gate
+      unit; it needs ``one_sided=True``;
     * "height" codes real labels in the height of the bumps: one nonzero for each datum less, but on the ramps the
       student dips to -B (real labels only, all boxes apart from each other);
     * "product" multiplies the teacher by one minus the sum of bumps, as published, with error ``epsilon``, or with
@@ -85,7 +87,7 @@ class Recipe:
             (published != product, f"gate={self.gate!r} with bump={self.bump!r} is not built; choose gate='product' "
                                    "with bump='published', or another gate with another bump"),
             (product and self.patch, "patch=True needs a gate that copies the teacher exactly, not gate='product'"),
-            (product and self.one_sided, "one_sided=True needs gate='clip', 'additive' or 'argmax'"),
+            (product and self.one_sided, "one_sided=True needs gate='clip', 'additive', 'argmax' or 'cap'"),
             (product and not plain, "gate='product' has all faces, nothing merged, shared or left out: drop faces, "
                                     "merge, share and domain, or choose gate='clip'"),
             (self.gate_depth is not None and not product, "gate_depth belongs to gate='product'"),
@@ -95,6 +97,7 @@ class Recipe:
             (self.gate == "height" and self.merge, "gate='height' tells every datum by its own bump; drop merge"),
             (self.gate == "height" and (self.patch or self.one_sided),
              "gate='height' is for real labels; patch and one_sided are for classes"),
+            (self.gate == "cap" and not self.one_sided, "gate='cap' bumps one class alone; pass one_sided=True"),
             (self.patch and self.one_sided, "patch=True needs a teacher, one_sided=True brings its own; choose one"),
             (self.amplitude != 1.0 and self.gate != "clip", "amplitude belongs to gate='clip'"),
             (self.projection is not None and (self.bump in ("box", "published") or not plain),
@@ -105,7 +108,7 @@ class Recipe:
         """Raise ValueError if the recipe does not suit the labels or the norm; names both."""
         k = len(labels.classes or ())
         for refused, why in (
-            (labels.classes is None and self.gate in ("additive", "argmax"),
+            (labels.classes is None and self.gate in ("additive", "argmax", "cap"),
              "needs classes, but y has real labels; use recipe='clip' or Recipe(gate='height'), with faces='needed' "
              "for fewer parameters"),
             (labels.classes is not None and self.gate == "height", "needs real labels, but y has classes"),
@@ -125,8 +128,9 @@ CLIP = Recipe("clip")
 ADDITIVE = Recipe("additive", gate="additive")
 ARGMAX = Recipe("argmax", gate="argmax")
 LEAN = Recipe("lean", gate="argmax", faces="needed", merge=True)
+ONE_SIDED = Recipe("one-sided", gate="cap", faces="needed", merge=True, one_sided=True)
 PAPER = Recipe("paper", gate="product", bump="published")
-KNOWN = (CLIP, ADDITIVE, ARGMAX, LEAN, PAPER)
+KNOWN = (CLIP, ADDITIVE, ARGMAX, LEAN, ONE_SIDED, PAPER)
 
 
 def as_recipe(recipe: str | Recipe, who: str) -> Recipe:

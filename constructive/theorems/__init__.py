@@ -3,8 +3,10 @@
 In reading order: gates; bumps and how they pack; separation; memorization, its size, every recipe and its infinite
 family; local polynomials, teachers on cells and their rate; linear over-parameterization; robust generalization, of
 classes and of regression. Then networks near initialization: caps, steps, weights, coupling, training; infinitely
-wide networks: how attacked training moves them; and ridge regression: interpolators are long, what no ridge avoids or
-reaches, and where a ridge heals; wide networks with one hidden layer under attack.
+wide networks: how attacked training moves them; ridge regression: interpolators are long, what no ridge avoids or
+reaches, and where a ridge heals; wide networks with one hidden layer under attack; random features, fitted under
+attack and in the limit. Last the memorizers of the zoo: those of one projection, one datum after the other, grids, the
+nearest neighbor.
 """
 
 from constructive.theorems.adversarial_fit import FIT as ADVERSARIAL_FIT
@@ -28,6 +30,9 @@ from constructive.theorems.feature_limits import LIMIT as FEATURES_LIMIT
 from constructive.theorems.feature_limits import SLOPES as LIMIT_SLOPES
 from constructive.theorems.feature_width import CURE as KERNEL_LIMIT
 from constructive.theorems.feature_width import CURSE as CURSE_OF_WIDTH
+from constructive.theorems.folded_lookup import DOUBLES as LOOK_UP_IN_DOUBLES
+from constructive.theorems.folded_lookup import FOLDED as FOLDED_LOOK_UP
+from constructive.theorems.folded_lookup import PLATEAUS as LARGEST_RADIUS_ON_A_LINE
 from constructive.theorems.folding import THEOREM as FOLDING_NORM
 from constructive.theorems.forbidden_risks import THEOREM as FORBIDDEN_RISKS
 from constructive.theorems.gap import THEOREM as REGRESSION_GAP
@@ -44,6 +49,7 @@ from constructive.theorems.kernel_slopes import THEOREM as KERNEL_SLOPES
 from constructive.theorems.least_squares import THEOREM as LEAST_SQUARES
 from constructive.theorems.memorization import INTERVALS, PATCHED, PUBLISHED, ROBUST
 from constructive.theorems.near_network import THEOREM as NEAR_NETWORK
+from constructive.theorems.nearest_neighbor import THEOREM as NEAREST_NEIGHBOR
 from constructive.theorems.noise_free import THEOREM as NOISE_FREE
 from constructive.theorems.optimality import THEOREM as OPTIMALITY
 from constructive.theorems.overparameterization import LINEAR, SLIGHTLY
@@ -62,6 +68,8 @@ from constructive.theorems.risk_product import EQUIVALENT as PRODUCT_IN_EQUIVALE
 from constructive.theorems.risk_product import SPIKED as PRODUCT_FOR_SPIKED
 from constructive.theorems.robust_risk import THEOREM as ROBUST_RISK
 from constructive.theorems.separating import THEOREM as SEPARATION
+from constructive.theorems.sequential_boxes import THEOREM as SEQUENTIAL_BOXES
+from constructive.theorems.shifted_grids import THEOREM as SHIFTED_GRIDS
 from constructive.theorems.size import THEOREM as SIZE
 from constructive.theorems.sphere_steps import CLOSED_FORM as CHEBYSHEV_STEP
 from constructive.theorems.sphere_steps import MAJORITY as BERNSTEIN_STEP
@@ -86,13 +94,14 @@ ALL: tuple[Theorem, ...] = (
     REGRESSION_ERROR, REGRESSION_GAP,
     CAP_GEOMETRY, CHEBYSHEV_STEP, BERNSTEIN_STEP, STEP_NORM, AGREEMENT_GATE, HERMITE_FEATURE, CLOSED_FORM_WEIGHTS,
     NEAR_NETWORK, COUPLING, EXPECTED_COUPLING, REGRET_LEDGER, TRAINING_DRIFT,
-    ADVERSARIAL_FIT, FIT_THRESHOLDS, FEATURES_LIMIT, LIMIT_SLOPES, TWO_INTERPOLANTS, CURSE_OF_WIDTH, KERNEL_LIMIT,
     TANGENT_KERNEL, MINIMAL_NORM_FIT,
     INPUT_GRADIENT, PROPAGATOR, PROPAGATOR_GRADIENT, CLOSED_FORM_FLOW, COMMON_ATTACK, DEGENERATION, EXTINCTION,
     KERNEL_BALLS,
     SURE_LENGTH, EVERY_INTERPOLATOR, EXPECTED_LENGTH, LIKELY_LENGTH, NOISE_FREE, RIDGE_FLOORS, RIDGE_CEILINGS,
     FORBIDDEN_RISKS, PRODUCT_IN_EQUIVALENTS, PRODUCT_FOR_SPIKED, BEST_RIDGE, HEALED,
     KERNEL_SLOPES, WIDE_RIDGE,
+    ADVERSARIAL_FIT, FIT_THRESHOLDS, FEATURES_LIMIT, LIMIT_SLOPES, TWO_INTERPOLANTS, CURSE_OF_WIDTH, KERNEL_LIMIT,
+    LARGEST_RADIUS_ON_A_LINE, FOLDED_LOOK_UP, LOOK_UP_IN_DOUBLES, SEQUENTIAL_BOXES, SHIFTED_GRIDS, NEAREST_NEIGHBOR,
 )
 
 

@@ -15,6 +15,7 @@ RECIPES: dict[str, Recipe | str] = {
     "height": Recipe("height", gate="height"),
     "one-sided": Recipe("one-sided", gate="argmax", one_sided=True),
     "one-sided and clipped": Recipe("one-sided", one_sided=True),
+    "one-sided and capped": Recipe("one-sided", gate="cap", one_sided=True),
     "facets": Recipe("facets", faces="needed"),
     "facets, additive": Recipe("facets", gate="additive", faces="needed"),
     "facets, height": Recipe("facets", gate="height", faces="needed"),
@@ -73,6 +74,8 @@ def closed_formula(student: Student) -> int:
     shifted = int(np.count_nonzero(last.bias + b)) - int(np.count_nonzero(last.bias))
     count = teacher.size.nonzeros + of_bumps
     gate = student.recipe.gate
+    if gate == "cap":  # no teacher at all
+        return of_bumps + m + 3
     if gate == "clip" and k == 1:
         y = bumps.scores
         told = int((y != -b).sum() + (y != b).sum())

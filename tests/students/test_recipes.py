@@ -15,6 +15,8 @@ from constructive.students.recipes import as_recipe
     ({"gate": "clip", "bump": "published"}, "is not built"),
     ({"gate": "product", "bump": "box"}, "is not built"),
     ({"gate": "product", "bump": "published", "patch": True}, "patch=True needs a gate that copies"),
+    ({"gate": "cap"}, "pass one_sided=True"),
+    ({"gate": "product", "bump": "published", "one_sided": True}, "needs gate='clip', 'additive', 'argmax' or 'cap'"),
     ({"epsilon": 0.0}, "epsilon=0.0 must be > 0"), ({"epsilon": 2.0}, "epsilon=2.0 must be <= 1"),
 ])
 def test_combinations_that_do_not_exist_are_refused_by_name(options: dict[str, Any], message: str) -> None:

@@ -1,6 +1,6 @@
 """Gates: how bumps and a teacher become one output, as weights and as a formula. One gate a file."""
 
-from constructive.students.gates import additive, argmax, classes, envelopes, height, product
+from constructive.students.gates import additive, argmax, cap, classes, envelopes, height, product
 from constructive.students.gates.setting import Hits, Setting
 from constructive.students.layout import Part
 
@@ -10,7 +10,7 @@ __all__ = ["Hits", "Setting", "evaluate", "gate_parts"]
 def _gate(setting: Setting):  # type: ignore[no-untyped-def]  # returns one of the modules above
     if setting.labels.outputs > 1 and setting.gate in ("clip", "additive"):
         return classes
-    return {"clip": envelopes, "additive": additive, "argmax": argmax, "height": height,
+    return {"clip": envelopes, "additive": additive, "argmax": argmax, "cap": cap, "height": height,
             "product": product}[setting.gate]
 
 

@@ -34,7 +34,7 @@ def two_clouds(n: int = 60, seed: int = 0) -> tuple[Any, Any]:
     WideNetworkClassifier("interpolant"),
     WideNetworkClassifier("interpolant", depth=2, bias_std=0.5),
     WideNetworkClassifier("adversarial", steps=1),
-    *(pytest.param(WideNetworkClassifier(way), marks=pytest.mark.slow) for way in WAYS[1:]),
+    *(pytest.param(WideNetworkClassifier(way, steps=8), marks=pytest.mark.slow) for way in WAYS[1:]),
     pytest.param(WideNetworkClassifier("ridge", activation="erf", of="nngp"), marks=pytest.mark.slow),
 ], ids=lambda model: f"{model.training} {model.steps}")
 def test_the_classifier_passes_all_of_scikit_learns_checks(model: Any) -> None:
@@ -46,7 +46,7 @@ def test_the_classifier_passes_all_of_scikit_learns_checks(model: Any) -> None:
 @pytest.mark.parametrize("model", [
     WideNetworkRegressor("interpolant"),
     WideNetworkRegressor(),
-    *(pytest.param(WideNetworkRegressor(way), marks=pytest.mark.slow) for way in WAYS[2:]),
+    *(pytest.param(WideNetworkRegressor(way, steps=8), marks=pytest.mark.slow) for way in WAYS[2:]),
 ], ids=lambda model: model.training)
 def test_the_regressor_passes_all_of_scikit_learns_checks(model: Any) -> None:
     total, ran = checks(model)

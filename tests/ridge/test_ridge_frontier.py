@@ -73,7 +73,6 @@ def test_published_floors_of_the_logarithmic_spectrum():
     assert equivalent.energy == pytest.approx([62.14, 29.22, 2.487, 0.2880], rel=3e-3)
 
 
-@pytest.mark.slow
 def test_no_pair_of_levels_and_ridges_is_violated_on_the_logarithmic_spectrum():
     spectrum = logarithmic(800, signal_exponent=1.5, signal=None)
     ridges = np.r_[0.0, np.geomspace(1e-4, 10.0, 31)]
@@ -141,7 +140,7 @@ def test_published_constants_of_three_families(name, n):
 
 
 @pytest.mark.parametrize(("name", "n", "draws"), [
-    *((name, 100, 12) for name in "ABC"), *(pytest.param(name, 400, 12, marks=pytest.mark.slow) for name in "ABC")])
+    *((name, 100, 12) for name in "ABC"), *((name, 400, 12) for name in "ABC")])
 def test_every_ridge_of_three_families_satisfies_the_trade_off(name, n, draws):
     """Per ridge: product >= constant or risk >= head |theta|^2 / 4, and the least product is the published one."""
     spectrum, rng = family(name, n), np.random.default_rng(7)

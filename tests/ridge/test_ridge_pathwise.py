@@ -96,6 +96,13 @@ def test_a_head_of_all_coordinates_needs_a_ridge():
     assert moments(X, values, theta, 0.3)[1] <= found.variance[1]
 
 
+def test_a_design_of_zeros_has_infinite_bounds_and_not_undefined_ones():
+    for head, p in ((1, 5), (2, 2)):
+        found = pathwise_ceilings(np.zeros((2, p)), np.ones(p), np.ones(p), 0.0, 1.0, head=head)
+        assert [float(v) for v in (found.bias, found.variance, found.noise_energy)] == [np.inf] * 3
+        assert not np.isnan(found.adversarial(1.0))
+
+
 def test_noise_free_bounds_have_no_variance_even_where_others_are_infinite():
     X, values = small_design()
     found = pathwise_ceilings(X, values, values, 0.0, 0.0, head=4)
@@ -139,6 +146,10 @@ def test_wrong_arguments_are_named():
     X, values = small_design()
     with pytest.raises(ValueError, match="sort the columns"):
         pathwise_ceilings(X, values[::-1], values, 0.1, 0.5, head=1)
+    with pytest.raises(ValueError, match="must lie between"):
+        pathwise_ceilings(X, 1e-170 * values, values, 0.1, 0.5, head=1)
+    with pytest.raises(ValueError, match="theta must be a vector"):
+        pathwise_ceilings(X, values, values[:, None], 0.1, 0.5, head=1)
     with pytest.raises(ValueError, match="head=5"):
         pathwise_ceilings(X, values, values, 0.1, 0.5, head=5)
     with pytest.raises(ValueError, match="1 blocks"):

@@ -123,6 +123,19 @@ def test_likely_bounds_fail_no_more_often_than_they_say_and_are_finite():
     assert clopper_pearson(failures, draws, 1 - 1e-6).lower <= 0.5
 
 
+def test_likely_bounds_share_the_failures_among_three_events():
+    """tau with 3 exp(-tau^2 / 2) = 1 - confidence, for both ends of the tail and for the head."""
+    n, k, q, v, ridge, tau = 40, 2, 2000, 0.002, 0.05, np.sqrt(2.0 * np.log(3.0 / 0.1))
+    low = n * ridge + v * (np.sqrt(q) - np.sqrt(n) - tau) ** 2
+    high = n * ridge + v * (np.sqrt(q) + np.sqrt(n) + tau) ** 2
+    least = (np.sqrt(n) - np.sqrt(k) - tau) ** 2
+    found = likely_ceilings(spiked(k, 1.0, q, 4.0), n, ridge, 0.5, 0.9)
+    assert float(found.noise_energy) == pytest.approx(0.5 * n / low, rel=1e-12)
+    assert float(found.bias) == pytest.approx((high / least) ** 2 + v, rel=1e-12)
+    scatter = v * n * (high - n * ridge)  # |X_t|_F^2 is at most n times the largest eigenvalue of the Gram matrix
+    assert float(found.variance) == pytest.approx(0.5 * (high / low * k / least + scatter / low**2), rel=1e-12)
+
+
 def test_likely_bounds_lie_above_those_of_a_typical_design():
     rng, n, values = np.random.default_rng(7), 40, np.r_[np.ones(2), np.full(2000, 0.002)]
     theta = np.r_[np.full(2, np.sqrt(0.5)), np.zeros(2000)]

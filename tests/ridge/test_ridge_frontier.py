@@ -14,6 +14,7 @@ from constructive.ridge.frontier import (
     asymptotic_forbidden_region,
     forbidden_region,
     product_floor,
+    product_floors,
     spiked_trade_off,
 )
 from constructive.ridge.sampling import draw_spiked_design
@@ -107,6 +108,21 @@ def test_no_ridge_has_a_smaller_product_in_equivalents(n, more, kind, exponent):
     floor = product_floor(spectrum, n, 0.5, largest)
     assert (curve.risk * curve.noise_energy >= floor * (1 - 1e-9)).all()
     assert floor > 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_product_floors_are_what_their_formulas_say(kind):
+    """kappa_0 (1 - df2 / n) sum lambda theta^2 / (lambda + kappa_1)^2; at one ridge kappa^2 (T / n) times that sum."""
+    n, largest, spectrum = 20, 0.3, kinds(80)[kind]
+    first, last = (effective_ridge(spectrum, n, ridge) for ridge in (0.0, largest))
+    values, counts, signal = spectrum.eigenvalues, spectrum.multiplicities, spectrum.signal * spectrum.eigenvalues
+    free = 1.0 - (counts * (values / (values + first)) ** 2).sum() / n
+    reached = (signal / (values + last) ** 2).sum()
+    assert product_floor(spectrum, n, 0.5, largest) == pytest.approx(0.5 * first * free * reached, rel=1e-9)
+    pull = (counts * values / (values + last) ** 2).sum()
+    assert product_floors(spectrum, n, [largest], 0.5) == pytest.approx(0.5 * last**2 * pull / n * reached, rel=1e-9)
+    curve = deterministic_equivalent(spectrum, n, [largest], 0.5)
+    assert product_floors(spectrum, n, [largest], 0.5) <= curve.risk * curve.noise_energy
 
 
 def test_with_no_more_eigenvalues_than_samples_there_is_no_product_floor():

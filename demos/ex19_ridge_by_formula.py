@@ -344,7 +344,7 @@ def draw(limits, floors):
                            marker, color=color, ms=7, label=name if place == 0 else None)
             right.annotate(text, (place, -0.1), ha="center", fontsize=12)
         right.axhline(1.0, color=BLACK, lw=1.2, ls="-.")
-        right.set(ylabel="floor over simulated", ylim=(-0.14, 1.5), xticks=[])
+        right.set(ylabel="floor over simulated", xlim=(-0.5, 3.5), ylim=(-0.14, 1.5), xticks=[])
         right.set_title("floors for every ridge, n = 60: ridge 0, 0.1, 1", fontsize=13)
         right.legend(loc="upper left", fontsize=11, ncols=2)
         for panel in (left, right):

@@ -95,16 +95,20 @@ def analyze_ridge(model: Any, X: ArrayLike, y: ArrayLike, *, radii: ArrayLike, n
     apart = float(np.linalg.norm(theta - path.coefficients[i]))
     distance = apart / length if length > 0.0 else (0.0 if apart == 0.0 else math.inf)
     noise = _noise_variance(path, i, n, noise_variance, who)
+    if held_out is not None and (not isinstance(held_out, (tuple, list)) or len(held_out) != 2):
+        raise TypeError(f"{who}: held_out must be a pair (Z, t) of points and labels, got {type(held_out).__name__}")
     Z, t = (X, y) if held_out is None else held_out
     reach = as_points(np.atleast_1d(np.asarray(radii))[None], who, "radii")[0]
     errors = np.array([attacked_errors(theta, shift, Z, t, a, norm=norm).mean() for a in reach])
     others = np.array([path.attacked_errors(Z, t, a, norm=norm) for a in reach])  # (radii, ridges)
     best = others.argmin(axis=1)
-    level = float(labels.mean()) if centered else 0.0
+    own_shift = float(path.intercepts[i])
+    scale = float(np.abs(labels).max()) + float(np.abs(points.mean(axis=0)) @ np.abs(theta))
+    moved = "" if abs(shift - own_shift) <= SAME * scale else f"{shift:.6g} for {own_shift:.6g}"
     return RidgeAnalysis(own, theta, shift, distance, float(path.degrees[i]), noise, noise * float(path.noise_gains[i]),
                          reach, float(norm), errors, path.ridges[best], others[np.arange(reach.size), best],
-                         float(((np.asarray(t, dtype=np.float64) - level) ** 2).mean()), path,
-                         _notes(distance, noise, held_out is None))
+                         float(((np.asarray(t, dtype=np.float64) - labels.mean()) ** 2).mean()), path,
+                         _notes(distance, moved, noise, held_out is None))
 
 
 def _read(model: Any, who: str) -> tuple[Array, float, float, bool]:
@@ -112,7 +116,7 @@ def _read(model: Any, who: str) -> tuple[Array, float, float, bool]:
     if not hasattr(model, "fit_intercept") or not (hasattr(model, "alpha") or hasattr(model, "alpha_")):
         raise TypeError(f"{who}: model must have alpha and fit_intercept, as scikit-learn's Ridge, got "
                         f"{type(model).__name__}; of a pipeline pass the last step and the transformed points")
-    if not hasattr(model, "coef_"):
+    if not hasattr(model, "coef_") or not hasattr(model, "intercept_"):
         raise ValueError(f"{who}: this {type(model).__name__} is not fitted; call fit first")
     coefficients = np.asarray(model.coef_, dtype=np.float64)
     alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=np.float64)
@@ -131,11 +135,13 @@ def _noise_variance(path: RidgePath, i: int, n: int, given: float | None, who: s
     return n * float(path.training_errors[i]) / left if left > 1e-6 * n else math.nan
 
 
-def _notes(distance: float, noise: float, in_sample: bool) -> tuple[str, ...]:
+def _notes(distance: float, moved: str, noise: float, in_sample: bool) -> tuple[str, ...]:
     notes = []
     if not distance <= SAME:
         notes.append(f"coef_ is {distance:.2g} away, relatively, from the ridge solution of these data: fitted on "
                      "others, with weights or constraints, or stopped early")
+    elif moved:
+        notes.append(f"intercept_ is not that of the ridge solution of these data, {moved}: fitted on others?")
     if math.isnan(noise):
         notes.append("no degrees of freedom are left to estimate the noise from; pass noise_variance")
     if in_sample:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number
-from constructive.ridge.spectra import Spectrum
+from constructive.ridge.spectra import RANGE, Spectrum
 
 Array = NDArray[np.float64]
 
@@ -63,11 +63,13 @@ def effective_bracket(spectrum: Spectrum, n: int, ridge: ArrayLike) -> tuple[Arr
 
 
 def as_ridges(ridge: ArrayLike, who: str) -> Array:
-    """Return ridges as finite float64 numbers >= 0 of any shape; TypeError and ValueError as usual."""
+    """Return ridges as float64 numbers from 0 to 2^480 of any shape; TypeError and ValueError as usual."""
     raw = np.asarray(ridge)
     if raw.dtype.kind not in "iuf":
         raise TypeError(f"{who}: ridge must be real numbers, got dtype {raw.dtype}")
     ridges = raw.astype(np.float64)
     if ridges.size == 0 or not (np.isfinite(ridges) & (ridges >= 0.0)).all():
         raise ValueError(f"{who}: ridge={ridge!r} must be finite numbers >= 0; it is multiplied by n")
+    if (ridges > RANGE[1]).any():
+        raise ValueError(f"{who}: ridge={float(ridges.max())!r} must be <= 2^480, so that squares do not overflow")
     return ridges

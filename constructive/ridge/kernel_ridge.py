@@ -79,7 +79,7 @@ class KernelRidge:
 def fit_kernel_ridge(kernel: TwoLayerKernel, X: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> KernelRidge:
     """Return the fit of y (n,) on X (n, d) with penalty n * ridge; ridge 0 interpolates with least norm, where it can.
 
-    Eigenvalues of the Gram matrix that are rounding count as zero with ridge 0: see :class:`KernelRidge`. Raises
+    Eigenvalues of the Gram matrix that are rounding count as zero: see :class:`KernelRidge`. Raises
     ValueError for other shapes, NaN or infinity, and a negative ridge.
 
     >>> fit_kernel_ridge(TwoLayerKernel(), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0]).rank
@@ -147,11 +147,13 @@ def kernel_moments(kernel: TwoLayerKernel, X: ArrayLike, truth: ArrayLike, Z: Ar
 
 
 def _inverse(values: Array, ridge: float) -> tuple[Array, int]:
-    """Return 1 / (w + n ridge), 0 for w = 0 at ridge 0, and the rank."""
+    """Return 1 / (w + n ridge), 0 where w is rounding, and the rank.
+
+    With a ridge, those are left out too: what they would add to the coefficients is in the kernel of K, so that f does
+    not know it, and for a tiny ridge it is rounding made large.
+    """
     kept = values > ROUNDING * negligible(values)
-    shifted = values + values.size * ridge
-    kept_here = kept if ridge == 0.0 else shifted > 0.0
-    return np.divide(1.0, shifted, out=np.zeros_like(values), where=kept_here), int(kept.sum())
+    return np.divide(1.0, values + values.size * ridge, out=np.zeros_like(values), where=kept), int(kept.sum())
 
 
 def _shortened(points: Array, others: Array) -> list[tuple[Array, Array]]:

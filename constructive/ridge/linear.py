@@ -21,7 +21,7 @@ def linear_network(theta: ArrayLike, intercept: float = 0.0) -> Network:
     [1.5]
     """
     who = "linear_network"
-    vector = _as_theta(theta, who)
+    vector = as_theta(theta, who)
     return Network.build([(vector[None, :], [as_number(intercept, who, "intercept")])])
 
 
@@ -36,7 +36,7 @@ def attacked_errors(theta: ArrayLike, intercept: float, X: ArrayLike, y: ArrayLi
     [4.0]
     """
     who = "attacked_errors"
-    vector = _as_theta(theta, who)
+    vector = as_theta(theta, who)
     points = as_points(X, who, dimension=vector.size)
     labels = as_labels(y, points.shape[0], who)
     shift = as_number(intercept, who, "intercept")
@@ -52,8 +52,9 @@ def as_labels(y: ArrayLike, n: int, who: str, name: str = "y") -> Array:
     return as_points(raw[:, None], who, name)[:, 0]
 
 
-def _as_theta(theta: ArrayLike, who: str) -> Array:
+def as_theta(theta: ArrayLike, who: str, *, dimension: int | None = None) -> Array:
+    """Return theta as a finite float64 vector, of the given dimension if there is one."""
     raw = np.asarray(theta)
     if raw.ndim != 1:
         raise ValueError(f"{who}: theta must be a vector, got shape {raw.shape}; pass one row of several")
-    return as_points(raw[None, :], who, "theta")[0]
+    return as_points(raw[None, :], who, "theta", dimension=dimension)[0]

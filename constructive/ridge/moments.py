@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_number, as_points
 from constructive.ridge.effective import as_ridges
+from constructive.ridge.linear import as_theta
 from constructive.ridge.risk import MEAN_SIZE
 from constructive.ridge.singular import Factors, factorize
 
@@ -99,9 +100,10 @@ def conditional_moments(X: ArrayLike, theta: ArrayLike, covariance: ArrayLike, r
     """Return the moments of theta_hat = (X^T X + n ridge I)^-1 X^T y, y = X theta + noise, given X, for each ridge.
 
     X (n, p) with any n and p, ``covariance`` Sigma of the points the risk is about, (p, p) or its diagonal (p,),
-    ``ridges`` >= 0 of any shape; ridge 0 means the pseudoinverse of X, with singular values up to s_1 max(n, p) eps
-    dropped: what they would learn counts as bias. One singular value decomposition serves all ridges. The bias is the
-    norm of a residual, not a difference of large numbers. Raises ValueError for wrong shapes and negative numbers.
+    ``ridges`` >= 0 of any shape; ridge 0 means the pseudoinverse of X. Singular values up to s_1 max(n, p) eps count as
+    0: what they would learn is bias. One singular value decomposition serves all ridges. The bias is the norm of a
+    residual, not a difference of large numbers. Raises ValueError for wrong shapes, negative numbers, and a matrix that
+    is no covariance.
 
     >>> moments = conditional_moments([[2.0, 0.0]], [1.0, 1.0], [1.0, 1.0], 0.0, 0.5)
     >>> [float(v) for v in (moments.bias, moments.variance, moments.signal_energy, moments.noise_energy)]
@@ -109,7 +111,7 @@ def conditional_moments(X: ArrayLike, theta: ArrayLike, covariance: ArrayLike, r
     """
     who = "conditional_moments"
     points, given = as_points(X, who), as_ridges(ridges, who)
-    truth = as_points(np.asarray(theta)[None], who, "theta", dimension=points.shape[1])[0]
+    truth = as_theta(theta, who, dimension=points.shape[1])
     sigma = _as_covariance(covariance, points.shape[1], who)
     noise = as_number(noise_variance, who, "noise_variance", at_least=0.0)
     return _moments(factorize(points), truth, sigma, given, noise)
@@ -160,9 +162,21 @@ def _as_covariance(covariance: ArrayLike, p: int, who: str) -> Array:
     if matrix.shape[0] != p or np.abs(matrix - matrix.T).max() > 1e-12 * np.abs(matrix).max():
         raise ValueError(f"{who}: covariance must be symmetric of shape ({p}, {p}) or its diagonal ({p},), got shape "
                          f"{matrix.shape}")
-    if not (np.diag(matrix) >= 0.0).all():
-        raise ValueError(f"{who}: covariance has a negative variance on its diagonal")
+    if not _is_semidefinite(matrix):
+        raise ValueError(f"{who}: covariance has a direction of negative variance; pass X.T @ X / n")
     return matrix
+
+
+def _is_semidefinite(matrix: Array) -> bool:
+    """Return whether all eigenvalues are >= 0 up to what forming a Gram matrix and factorizing it rounds."""
+    size = float(np.abs(np.diag(matrix)).sum())
+    if size == 0.0:
+        return not matrix.any()
+    try:
+        np.linalg.cholesky(0.5 * (matrix + matrix.T) / size + 1e-11 * np.eye(matrix.shape[0]))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _radius_and_noise(radius: float, label_noise: float, who: str) -> tuple[float, float]:

@@ -42,12 +42,16 @@ def trace_floors(X: ArrayLike) -> Array:
     n, p = design.shape
     if p < n:
         raise ValueError(f"trace_floors: X has p={p} < n={n} columns, so X X^T is singular; pass p >= n")
+    scale = float(np.abs(design).max())
+    if scale == 0.0:
+        return np.full(n, math.inf)
+    design = design / scale  # squares of the entries neither vanish all nor overflow
     turn, _ = np.linalg.qr(design[:, :n])  # its columns k.. are orthogonal to the first k columns of X
     rows = np.square(turn.T @ design).sum(axis=1)
     # rows below k of the turned design vanish in the first k columns: what is left is U_k^T X_{>k}
     left = np.cumsum(rows[::-1])[::-1]
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.arange(n, 0, -1.0) ** 2 / left)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(np.arange(n, 0, -1.0) ** 2 / left / scale / scale)
 
 
 def likely_trace_floors(spectrum: Spectrum, n: int, confidence: float) -> Array:

@@ -69,8 +69,8 @@ class RidgePath:
 def ridge_path(X: ArrayLike, y: ArrayLike, ridges: ArrayLike, *, intercept: bool = False) -> RidgePath:
     """Return the minimizers of sum_i (y_i - x_i^T theta - b)^2 + n ridge ||theta||^2, one for each of the ridges.
 
-    X (n, p), real y (n,), ``ridges`` (m,) >= 0 in any order; ridge 0 gives the shortest of the least-squares solutions,
-    with singular values up to s_1 max(n, p) eps dropped. b is 0, or free and unpenalized with ``intercept``.
+    X (n, p), real y (n,), ``ridges`` (m,) >= 0 in any order; ridge 0 gives the shortest of the least-squares solutions.
+    Singular values up to s_1 max(n, p) eps count as 0. b is 0, or free and unpenalized with ``intercept``.
     scikit-learn's ``Ridge(alpha)`` is ridge = alpha / n. Time O(n p min(n, p)) once and O(n p) for each ridge.
     Raises ValueError for wrong shapes, numbers that are not finite, and negative ridges.
 

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_count, as_number, as_points
 from constructive.ridge.effective import as_ridges
-from constructive.ridge.spectra import Spectrum
+from constructive.ridge.linear import as_theta
+from constructive.ridge.spectra import Spectrum, within_range
 
 Array = NDArray[np.float64]
 UNIT = 2.0**-53
@@ -75,10 +76,11 @@ def pathwise_ceilings(X: ArrayLike, eigenvalues: ArrayLike, theta: ArrayLike, ri
     design = as_points(X, who)
     n, p = design.shape
     values = as_points(np.asarray(eigenvalues)[None], who, "eigenvalues", dimension=p)[0]
-    signal = as_points(np.asarray(theta)[None], who, "theta", dimension=p)[0]
+    signal = as_theta(theta, who, dimension=p)
     k, penalties = as_count(head, who, "head", at_most=min(n, p)), as_ridges(ridges, who)
     if values[-1] <= 0.0 or (np.diff(values) > 0.0).any():
         raise ValueError(f"{who}: eigenvalues must be > 0 and not increase, got {eigenvalues!r}; sort the columns of X")
+    within_range(values, who)
     front, back = design[:, :k], design[:, k:]
     low, high = _extremes(back)
     whitened = front / np.sqrt(values[:k])
@@ -144,7 +146,7 @@ def _ceilings(ridges: Array, n: int, noise: float, parts: _Parts) -> MomentCeili
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(low > 0.0, high / low, math.inf)
         variance = _times(ratio, parts.inverse) + _times(1.0 / low**2, parts.scatter)
-        head = _times((high / parts.least) ** 2, parts.head_norm)
+        head = _times(np.where(parts.least > 0.0, high / parts.least, math.inf) ** 2, parts.head_norm)
         tail = _times(ratio / parts.least, parts.tail_moved)
         noise_energy = _times(n / low, noise)
     one, two = parts.head_square, parts.tail_square

@@ -63,7 +63,10 @@ def dual_norm(theta: ArrayLike, norm: float = 2.0) -> Array:
         raise ValueError(f"{who}: theta must be finite and not empty in its last axis, got shape {vectors.shape}")
     r = math.inf if norm == math.inf else as_number(norm, who, "norm", at_least=1.0)
     order = 1.0 if r == math.inf else math.inf if r == 1.0 else r / (r - 1.0)
-    return np.linalg.norm(vectors, ord=order, axis=-1)[()]
+    # divided by the largest entry: powers of it would vanish or overflow, near r = 1 for ordinary numbers too
+    largest = np.abs(vectors).max(axis=-1, keepdims=True)
+    scaled = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0.0)
+    return (largest[..., 0] * np.linalg.norm(scaled, ord=order, axis=-1))[()]
 
 
 def _sum_of_roots(x: Array, z: Array, factor: float) -> Array:

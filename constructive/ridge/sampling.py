@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from constructive._checks import as_count, as_number, as_points
 from constructive.ridge.effective import as_ridges
 from constructive.ridge.equivalents import RidgeMoments
+from constructive.ridge.linear import as_theta
 from constructive.ridge.spectra import Spectrum
 
 Array = NDArray[np.float64]
@@ -54,7 +55,7 @@ def draw_design(spectrum: Spectrum, n: int, rng: Any, *, law: str = "normal") ->
 def draw_labels(X: ArrayLike, theta: ArrayLike, noise_variance: float, rng: Any) -> Array:
     """Return y (n,) = X theta + noise, normal with the given variance."""
     design = as_points(X, "draw_labels")
-    vector = as_points(np.asarray(theta)[None], "draw_labels", "theta", dimension=design.shape[1])[0]
+    vector = as_theta(theta, "draw_labels", dimension=design.shape[1])
     scale = np.sqrt(as_number(noise_variance, "draw_labels", "noise_variance", at_least=0.0))
     return np.asarray(design @ vector + scale * np.random.default_rng(rng).normal(size=design.shape[0]))
 

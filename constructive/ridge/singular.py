@@ -30,10 +30,11 @@ class Factors:
     def filters(self, ridges: Array) -> tuple[Array, Array, Array]:
         """Return s^2 / (s^2 + n ridge), s / (s^2 + n ridge) and n ridge / (s^2 + n ridge), each (ridges, r).
 
-        For ridge 0 that is 1, 1 / s, 0, but 0, 0, 1 where s is negligible: the pseudoinverse.
+        Where s is negligible they are 0, 0, 1, as for s = 0: with ridge 0 that is the pseudoinverse. Ridges so small
+        that they would not hide such rounding do not bring it back, so that lengths do not rise with the ridge.
         """
         s, penalty = self.values, self.left.shape[0] * ridges[:, None]
-        seen = (s > self._negligible) | (penalty > 0.0)
+        seen = s > self._negligible
         total = np.where(seen, s * s + penalty, 1.0)
         return np.where(seen, s * s / total, 0.0), np.where(seen, s / total, 0.0), np.where(seen, penalty / total, 1.0)
 

@@ -13,16 +13,18 @@ from constructive._checks import as_count, as_number, as_points
 
 Array = NDArray[np.float64]
 LARGEST_COUNT = 2.0**53  # multiplicities are whole numbers held in float64
+RANGE = (2.0**-480, 2.0**480)
+"""Eigenvalues lie between these two, so that no square or product of squares in the bounds vanishes or overflows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum:
     """Eigenvalues of a covariance in blocks: value, how often, and the signal's squared coordinates summed.
 
-    ``eigenvalues`` (b,) > 0 and nonincreasing, ``multiplicities`` (b,) whole numbers >= 1 held in float64, ``signal``
-    (b,) >= 0: the sum of theta_j^2 over the block, for the vector theta of the truth y = x^T theta + noise; all
-    read-only. ``unseen`` is the part of ||theta||^2 along eigenvalue zero: no prediction depends on it, the attacked
-    truth does. Nothing costs more than the number of blocks: p = 1e10 eigenvalues in two blocks are fine.
+    ``eigenvalues`` (b,) from 2^-480 to 2^480, nonincreasing, ``multiplicities`` (b,) whole numbers >= 1 in float64,
+    ``signal`` (b,) >= 0: the sum of theta_j^2 over the block, for the vector theta of the truth y = x^T theta + noise;
+    all read-only. ``unseen`` is the part of ||theta||^2 along eigenvalue zero: no prediction depends on it, the
+    attacked truth does. Nothing costs more than the number of blocks: p = 1e10 eigenvalues in two blocks are fine.
 
     Raises ValueError for arrays of other shapes, orders or signs.
 
@@ -48,6 +50,7 @@ class Spectrum:
             i = int(np.argmax(values[1:] > values[:-1]))
             raise ValueError(f"Spectrum: eigenvalues must not increase, got {values[i]:g} before {values[i + 1]:g}; "
                              "Spectrum.of sorts them")
+        within_range(values, who)
         whole = (counts >= 1.0) & (counts <= LARGEST_COUNT) & (counts == np.floor(counts))
         if not whole.all():
             i = int(np.argmin(whole))
@@ -247,6 +250,15 @@ def _as_vector(values: Any, who: str, name: str, size: int | None = None) -> Arr
     if size is not None and vector.size != size:
         raise ValueError(f"{who}: {name} has {vector.size} entries, expected {size}, one for each eigenvalue")
     return vector
+
+
+def within_range(eigenvalues: Array, who: str) -> None:
+    """Raise ValueError if an eigenvalue is so large or small that its square could leave the range of float64."""
+    outside = (eigenvalues < RANGE[0]) | (eigenvalues > RANGE[1])
+    if outside.any():
+        i = int(np.argmax(outside))
+        raise ValueError(f"{who}: eigenvalues[{i}]={float(eigenvalues[i])!r} must lie between 2^-480 and 2^480; divide "
+                         "data by their size, and put 0 for directions that hardly vary")
 
 
 def _as_index(k: ArrayLike, who: str, most: float) -> Array:

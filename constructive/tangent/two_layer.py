@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constructive._checks import as_points
+from constructive._checks import as_number, as_points
 from constructive.tangent.inputs import two_sets, weights_of
 from constructive.tangent.relu import ReluKernel
 
@@ -90,8 +90,7 @@ class TwoLayerKernel:
         if points.shape[0] != 1:
             raise ValueError(f"TwoLayerKernel.jacobian: x must be one point (d,), got {points.shape[0]} rows; "
                              "call it for each")
-        here, lengths = points[0] / np.linalg.norm(points[0]), np.linalg.norm(others, axis=1)
-        there = np.divide(others, lengths[:, None], out=np.zeros_like(others), where=lengths[:, None] > 0.0)
+        here, (there, lengths) = _directions(points)[0][0], _directions(others)
         minus, plus = there - here, there + here
         apart, along = np.linalg.norm(minus, axis=1), np.linalg.norm(plus, axis=1)
         # arccos loses half the digits near 0 and pi, the two chords none
@@ -131,8 +130,9 @@ class TwoLayerKernel:
         is half as far apart as its arguments, in mean square. |f(z) - f(x)| is at most the norm of f times this.
         """
         points = as_points(X, "TwoLayerKernel.distance")
+        reach = as_number(radius, "TwoLayerKernel.distance", "radius", at_least=0.0)
         share = 0.5 if self.trained == "first" else 1.0
-        return np.sqrt(share * radius**2 + radius / math.pi * np.linalg.norm(points, axis=1))
+        return np.sqrt(share * reach**2 + reach / math.pi * np.linalg.norm(points, axis=1))
 
     @staticmethod
     def _pairs(X: ArrayLike, Z: ArrayLike, who: str) -> tuple[Array, Array]:
@@ -147,3 +147,12 @@ def with_gradients(points: Array, who: str, name: str) -> Array:
         raise ValueError(f"{who}: {name}[{int(np.argmin(kept))}] is 0, where the kernel has no gradient; leave that "
                          "point out")
     return points
+
+
+def _directions(points: Array) -> tuple[Array, Array]:
+    """Return the rows divided by their lengths, 0 for 0, and the lengths; squares of tiny entries do not vanish."""
+    largest = np.abs(points).max(axis=1, keepdims=True)
+    scaled = np.divide(points, largest, out=np.zeros_like(points), where=largest > 0.0)
+    lengths = np.linalg.norm(scaled, axis=1)
+    units = np.divide(scaled, lengths[:, None], out=scaled, where=lengths[:, None] > 0.0)
+    return units, largest[:, 0] * lengths

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ridge_bound_cases import kinds, means
+from scipy.special import chdtri
 
 from constructive.ridge.coordinate_bounds import bias_floor, kappa_floor, moment_floors, noise_coefficients
 from constructive.ridge.effective import effective_ridge
@@ -97,7 +98,6 @@ def test_means_over_designs_lie_above_the_floors(kind, n, p):
     assert (mean + 4.0 * error >= stated).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_means_of_sixty_draws_at_sixty_samples_lie_above_the_floors(kind):
     spectrum, ridges = kinds(600)[kind], [0.0, 0.1, 1.0]
@@ -105,6 +105,22 @@ def test_means_of_sixty_draws_at_sixty_samples_lie_above_the_floors(kind):
     floors = moment_floors(spectrum, 60, ridges, 1.0)
     stated = np.array([floors.bias, floors.variance, floors.signal_energy, floors.noise_energy])
     assert (mean + 4.0 * error >= stated).all()
+
+
+@settings(max_examples=25)
+@given(st.integers(5, 40), st.floats(-3, 2), st.sampled_from([0.0, 1e-3, 0.05, 1.0, 20.0]))
+def test_for_one_coordinate_the_means_by_quadrature_lie_above_the_floors(n, size, ridge):
+    """X^T X = lambda chi^2_n: every moment is a one-dimensional integral."""
+    value = 10.0**size
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    square, weights = value * chdtri(n, (1.0 - nodes) / 2.0), weights / 2.0
+    kept, gain = square / (square + n * ridge), square / (square + n * ridge) ** 2
+    floors = moment_floors(Spectrum.of([value], [1.5]), n, ridge, 0.5)
+    exact = [2.25 * value * weights @ (1.0 - kept) ** 2, 0.5 * value * weights @ gain, 2.25 * weights @ kept**2,
+             0.5 * weights @ gain]
+    stated = (floors.bias, floors.variance, floors.signal_energy, floors.noise_energy)
+    for floor, mean in zip(stated, exact, strict=True):
+        assert float(floor) <= mean * (1.0 + 2e-4)  # of the quadrature
 
 
 def test_a_floor_ten_percent_higher_would_be_seen_to_fail():

@@ -33,6 +33,11 @@ def test_golden_values(spectrum: Spectrum, n: int, ridge: float, kappa: float) -
     assert effective_ridge(spectrum, n, ridge) == pytest.approx(kappa, rel=2e-12)
 
 
+@pytest.mark.parametrize(("ridge", "kappa"), [(0.0, 0.0952370053704), (0.1, 0.204663318704), (1.0, 1.12827457138)])
+def test_golden_values_with_the_largest_eigenvalue_counted_once_more(ridge: float, kappa: float) -> None:
+    assert effective_ridge(spiked(10, 1.0, 1990, 20.0).enlarged(), 200, ridge) == pytest.approx(kappa, rel=1e-11)
+
+
 def test_the_equation_holds_in_rational_arithmetic_where_the_matrix_is_nearly_singular() -> None:
     spectrum, ridge = power_law(50, 1.0), 1e-14
     kappa = effective_ridge(spectrum, 50, ridge)
@@ -148,6 +153,12 @@ def test_shapes_are_kept() -> None:
 def test_ridges_that_are_not_finite_and_nonnegative_are_refused(ridge: object) -> None:
     with pytest.raises(ValueError, match="ridge="):
         effective_ridges(isotropic(9), 3, ridge)
+
+
+def test_ridges_whose_squares_overflow_are_refused() -> None:
+    assert effective_ridge(isotropic(9), 3, 2.0**480) == 2.0**480
+    with pytest.raises(ValueError, match=r"ridge=1e\+200 must be <= 2\^480"):
+        effective_ridge(isotropic(9), 3, 1e200)
 
 
 def test_no_data_are_refused() -> None:

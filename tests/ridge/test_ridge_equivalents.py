@@ -97,10 +97,10 @@ def test_energy_falls_with_the_ridge_and_population_bias_rises(seed: int) -> Non
     assert (np.diff(t) <= 1e-12 * t[:-1]).all()
 
 
-@given(st.integers(0, 10**6), st.floats(1e-3, 1.0))
-def test_accuracy_forces_a_length(seed: int, ridge: float) -> None:
+@given(st.integers(0, 10**6), st.floats(1e-3, 1.0), st.sampled_from([0.0, 0.25, 3.0]))
+def test_accuracy_forces_a_length(seed: int, ridge: float, noise: float) -> None:
     spectrum, n, _ = drawn(seed)
-    found = deterministic_equivalent(spectrum, n, ridge, 0.0)
+    found = deterministic_equivalent(spectrum, n, ridge, noise)
     floor = np.sqrt(spectrum.signal_variance) - np.sqrt(found.risk)
     assert np.sqrt(spectrum.largest * found.energy) >= floor * (1.0 - 1e-9) - 1e-12
 

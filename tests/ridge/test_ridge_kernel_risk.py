@@ -71,6 +71,16 @@ def test_equal_points_with_different_labels_get_their_mean(trained: str) -> None
     assert abs(f.misfit - 1.0) <= 1e-12
 
 
+@pytest.mark.parametrize("trained", BOTH)
+@pytest.mark.parametrize("ridge", [1e-300, 1e-30])
+def test_ridges_far_below_rounding_do_not_learn_what_is_rounding(trained: str, ridge: float) -> None:
+    kernel, X, y = TwoLayerKernel(trained), circle(8), np.arange(8.0)
+    none, tiny = fit_kernel_ridge(kernel, X, y), fit_kernel_ridge(kernel, X, y, ridge)
+    np.testing.assert_allclose(tiny.coefficients, none.coefficients, rtol=0, atol=1e-9)
+    moments = kernel_moments(kernel, X, y, POINT, [0.6], [0.0, ridge], 1.0)
+    np.testing.assert_allclose(moments.noise_energy[1], moments.noise_energy[0], rtol=1e-9)
+
+
 def test_drawn_points_are_interpolated() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 8)), rng.normal(size=30)

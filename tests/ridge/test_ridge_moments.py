@@ -29,6 +29,11 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.normal(size=(n, p)), rng.normal(size=p), factor @ factor.T
 
 
+def test_the_points_of_the_golden_values_are_the_known_ones() -> None:
+    assert POINTS[0, 0] == pytest.approx(.76410284874, rel=1e-10)
+    assert np.linalg.cond(POINTS) == pytest.approx(2.2229, abs=5e-5)
+
+
 @pytest.mark.parametrize(("ridge", "stated", "cross", "attacked"), [
     (0.0, (.26439441002, .3643284774, .71394808514, 1.0711568662, 1.2589988579, .11857572994, .077162541678),
      (.98556890855, 1.0594037660, .66387645716), 1.8613693410),
@@ -123,6 +128,20 @@ def test_sampled_noise_has_these_moments_and_the_cross_term_lies_in_its_bracket(
     assert low <= found.adversarial(0.5) <= high
 
 
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 1e-3, 1.0]), st.floats(-2.0, 2.0))
+def test_for_one_datum_the_mean_by_quadrature_lies_in_the_bracket(seed: int, ridge: float, size: float) -> None:
+    rng = np.random.default_rng(seed)
+    p = int(rng.integers(1, 6))
+    X, theta, values = rng.normal(size=(1, p)) * 10.0**size, rng.normal(size=p), 10.0 ** rng.uniform(-3.0, 3.0, p)
+    noise, radius = 10.0 ** rng.uniform(-3.0, 3.0), 10.0 ** rng.uniform(-2.0, 2.0)
+    z = np.linspace(-9.0, 9.0, 4001)
+    weights = np.exp(-z * z / 2.0) / np.exp(-z * z / 2.0).sum()
+    hats = np.outer(X[0] @ theta + np.sqrt(noise) * z, X[0] / (X[0] @ X[0] + ridge))
+    mean = weights @ adversarial_risk(((hats - theta) ** 2) @ values, (hats**2).sum(axis=1), radius, 0.3)
+    low, high = conditional_moments(X, theta, values, ridge, noise).adversarial_bracket(radius, 0.3)
+    assert low * (1.0 - 1e-6) <= mean <= high * (1.0 + 1e-6)  # of the quadrature, at kinks
+
+
 @pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0])
 def test_the_length_seldom_falls_below_its_floor(exponent: float) -> None:
     rng = np.random.default_rng(6)
@@ -165,6 +184,13 @@ def test_equal_rows_are_dropped_by_the_pseudoinverse() -> None:
     assert fields(found)[:4] == pytest.approx([4.0, 0.5, 1.0, 0.5], rel=1e-15)
 
 
+@pytest.mark.parametrize("ridge", [5e-324, 1e-300, 1e-40])
+def test_ridges_far_below_rounding_do_not_learn_what_is_rounding(ridge: float) -> None:
+    X, theta = np.array([[3.0, 1.0, 0.1], [3.0, 1.0, 0.1], [6.0, 2.0, 0.2]]), np.array([1.0, -2.0, 0.5])
+    none, tiny = (conditional_moments(X, theta, np.ones(3), r, 1.0) for r in (0.0, ridge))
+    assert fields(tiny) == pytest.approx(fields(none), rel=1e-9)
+
+
 def test_data_that_are_all_zero_teach_nothing() -> None:
     found = conditional_moments(np.zeros((2, 3)), np.ones(3), np.ones(3), [0.0, 1.0], 1.0)
     assert found.risk.tolist() == [3.0, 3.0]
@@ -177,12 +203,22 @@ def test_data_that_are_all_zero_teach_nothing() -> None:
     ((POINTS, HARMONIC, HARMONIC[:3], 0.0, 1.0), "covariance has 3 columns, expected 7"),
     ((POINTS, HARMONIC, -HARMONIC, 0.0, 1.0), "is a variance and must be >= 0"),
     ((POINTS, HARMONIC, np.triu(np.ones((7, 7))), 0.0, 1.0), "covariance must be symmetric"),
+    ((POINTS[:, :2], [1.0, 1.0], [[1.0, 2.0], [2.0, 1.0]], 0.0, 1.0), "a direction of negative variance"),
+    ((POINTS[:, :2], [1.0, 1.0], [[0.0, 2.0], [2.0, 0.0]], 0.0, 1.0), "a direction of negative variance"),
+    ((POINTS, HARMONIC[:, None], HARMONIC, 0.0, 1.0), "theta must be a vector"),
     ((POINTS, HARMONIC, HARMONIC, -1.0, 1.0), "ridge=-1.0 must be finite numbers >= 0"),
     ((POINTS, HARMONIC, HARMONIC, 0.0, -1.0), "noise_variance=-1.0 must be >= 0"),
 ])
 def test_wrong_arguments_are_refused(arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         conditional_moments(*arguments)  # type: ignore[arg-type]
+
+
+def test_covariances_without_full_rank_are_accepted() -> None:
+    few = np.random.default_rng(0).normal(size=(3, 7))
+    found = conditional_moments(POINTS, HARMONIC, few.T @ few / 3, [0.0, 0.1], 0.5)
+    assert found.variance[0] == pytest.approx(0.5 * ((few @ np.linalg.pinv(POINTS)) ** 2).sum() / 3, rel=1e-10)
+    assert conditional_moments(POINTS, HARMONIC, np.zeros((7, 7)), 0.0, 0.5).risk == 0.0
 
 
 def simulated(spectrum: Spectrum, n: int, ridges: list[float], draws: int, seed: int) -> list[ConditionalMoments]:

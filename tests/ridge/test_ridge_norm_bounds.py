@@ -61,6 +61,31 @@ def test_floors_agree_with_projections_in_rational_arithmetic(seed, n, more):
     assert max(exact) <= trace(inverse(product(rows, transposed(rows))))
 
 
+@pytest.mark.parametrize("scale", [2.0**-500, 2.0**500])
+def test_floors_scale_with_the_design_however_small_or_large(scale):
+    X, _ = small_design()
+    assert (trace_floors(scale * X) * scale * scale == trace_floors(X)).all()
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.floats(-4, 2), st.integers(1, 12)), min_size=1, max_size=4),
+       st.sampled_from([0.0, 1e-3, 0.1, 5.0]))
+def test_for_one_sample_the_expected_trace_by_quadrature_lies_between_the_bounds(blocks, ridge):
+    """E 1 / (sum lambda z^2 + ridge) is the integral over t > 0 of exp(-t ridge) prod (1 + 2 t lambda)^(-1/2)."""
+    blocks = sorted(blocks, reverse=True)
+    values, counts = 10.0 ** np.array([b[0] for b in blocks]), np.array([float(b[1]) for b in blocks])
+    spectrum = Spectrum(values, counts, np.zeros(len(blocks)))
+    u = np.linspace(-45.0, 45.0, 3001)
+    t = np.exp(u)
+    weights = t * np.exp(-t * ridge - 0.5 * (counts * np.log1p(2.0 * np.outer(t, values))).sum(axis=1))
+    exact, bounds = float(np.trapezoid(weights, u)), expected_trace(spectrum, 1, ridge)
+    if ridge == 0.0 and spectrum.dimension <= 2:
+        assert bounds.lower == math.inf
+    else:
+        assert bounds.lower <= exact * (1 + 1e-8)
+        assert exact <= bounds.upper * (1 + 1e-8)
+
+
 def test_fewer_columns_than_rows_are_refused():
     with pytest.raises(ValueError, match="p=2 < n=3"):
         trace_floors(np.ones((3, 2)))

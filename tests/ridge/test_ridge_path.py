@@ -192,6 +192,43 @@ def test_a_model_of_other_data_is_told_from_a_solution() -> None:
         assert "relatively, from the ridge solution" in found.notes[0]
 
 
+def test_a_model_of_shifted_data_is_told_by_its_intercept() -> None:
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    path = ridge_path(X, y, [0.1], intercept=True)
+    model = SimpleNamespace(coef_=path.coefficients[0], intercept_=path.intercepts[0], alpha=2.0, fit_intercept=True)
+    assert len(analyze_ridge(model, X, y, radii=0.1).notes) == 1  # that errors are on the training data
+    for Z, t in ((X + 1.0, y), (X, y + 1.0)):
+        found = analyze_ridge(model, Z, t, radii=0.1)
+        assert found.distance < 1e-12
+        assert "intercept_ is not that of the ridge solution" in found.notes[0]
+
+
+def test_the_training_mean_is_that_of_the_labels_with_and_without_intercept() -> None:
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20) + 5.0
+    for intercept in (False, True):
+        path = ridge_path(X, y, [0.1], intercept=intercept)
+        model = SimpleNamespace(coef_=path.coefficients[0], intercept_=path.intercepts[0], alpha=2.0,
+                                fit_intercept=intercept)
+        assert analyze_ridge(model, X, y, radii=0.1).mean_error == pytest.approx(y.var(), rel=1e-12)
+
+
+def test_points_without_labels_are_no_pair() -> None:
+    model = SimpleNamespace(coef_=np.ones(3), intercept_=0.0, alpha=1.0, fit_intercept=True)
+    with pytest.raises(TypeError, match=r"held_out must be a pair \(Z, t\)"):
+        analyze_ridge(model, np.eye(3), np.ones(3), radii=0.1, held_out=np.eye(3))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["equal rows", "multiples", "zeros"])
+def test_lengths_of_singular_designs_do_not_rise_from_no_ridge_to_the_smallest(kind: str) -> None:
+    rng = np.random.default_rng(6)
+    X = np.zeros((4, 3)) if kind == "zeros" else np.outer(rng.normal(size=4) if kind == "multiples" else np.ones(4),
+                                                          rng.normal(size=3))
+    path = ridge_path(X, rng.normal(size=4), np.append([0.0, 5e-324], np.geomspace(1e-300, 1.0, 61)))
+    assert (np.diff(path.energies) <= 1e-12 * path.energies[0]).all()
+
+
 def test_an_interpolant_asks_for_the_noise() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(10, 30)), rng.normal(size=10)

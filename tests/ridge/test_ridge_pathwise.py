@@ -96,6 +96,13 @@ def test_a_head_of_all_coordinates_needs_a_ridge():
     assert moments(X, values, theta, 0.3)[1] <= found.variance[1]
 
 
+def test_a_design_of_zeros_has_infinite_bounds_and_not_undefined_ones():
+    for head, p in ((1, 5), (2, 2)):
+        found = pathwise_ceilings(np.zeros((2, p)), np.ones(p), np.ones(p), 0.0, 1.0, head=head)
+        assert [float(v) for v in (found.bias, found.variance, found.noise_energy)] == [np.inf] * 3
+        assert not np.isnan(found.adversarial(1.0))
+
+
 def test_noise_free_bounds_have_no_variance_even_where_others_are_infinite():
     X, values = small_design()
     found = pathwise_ceilings(X, values, values, 0.0, 0.0, head=4)
@@ -114,6 +121,19 @@ def test_likely_bounds_fail_no_more_often_than_they_say_and_are_finite():
                      or signal > float(stated.signal_energy) or noise > float(stated.noise_energy))
     assert np.isfinite(float(stated.risk))
     assert clopper_pearson(failures, draws, 1 - 1e-6).lower <= 0.5
+
+
+def test_likely_bounds_share_the_failures_among_three_events():
+    """tau with 3 exp(-tau^2 / 2) = 1 - confidence, for both ends of the tail and for the head."""
+    n, k, q, v, ridge, tau = 40, 2, 2000, 0.002, 0.05, np.sqrt(2.0 * np.log(3.0 / 0.1))
+    low = n * ridge + v * (np.sqrt(q) - np.sqrt(n) - tau) ** 2
+    high = n * ridge + v * (np.sqrt(q) + np.sqrt(n) + tau) ** 2
+    least = (np.sqrt(n) - np.sqrt(k) - tau) ** 2
+    found = likely_ceilings(spiked(k, 1.0, q, 4.0), n, ridge, 0.5, 0.9)
+    assert float(found.noise_energy) == pytest.approx(0.5 * n / low, rel=1e-12)
+    assert float(found.bias) == pytest.approx((high / least) ** 2 + v, rel=1e-12)
+    scatter = v * n * (high - n * ridge)  # |X_t|_F^2 is at most n times the largest eigenvalue of the Gram matrix
+    assert float(found.variance) == pytest.approx(0.5 * (high / low * k / least + scatter / low**2), rel=1e-12)
 
 
 def test_likely_bounds_lie_above_those_of_a_typical_design():
@@ -139,6 +159,10 @@ def test_wrong_arguments_are_named():
     X, values = small_design()
     with pytest.raises(ValueError, match="sort the columns"):
         pathwise_ceilings(X, values[::-1], values, 0.1, 0.5, head=1)
+    with pytest.raises(ValueError, match="must lie between"):
+        pathwise_ceilings(X, 1e-170 * values, values, 0.1, 0.5, head=1)
+    with pytest.raises(ValueError, match="theta must be a vector"):
+        pathwise_ceilings(X, values, values[:, None], 0.1, 0.5, head=1)
     with pytest.raises(ValueError, match="head=5"):
         pathwise_ceilings(X, values, values, 0.1, 0.5, head=5)
     with pytest.raises(ValueError, match="1 blocks"):

@@ -68,6 +68,15 @@ def test_for_attacks_from_l2_upwards_the_dual_norm_is_at_least_the_length(seed: 
     assert dual_norm(theta, norm) >= dual_norm(theta) * (1.0 - 1e-15)
 
 
+@pytest.mark.parametrize(("norm", "known"), [
+    (1.0 + 1e-9, 0.5), (2.0, 0.625), (4.0, (0.5 ** (4 / 3) + 0.375 ** (4 / 3)) ** 0.75), (math.inf, 0.875)])
+@pytest.mark.parametrize("scale", [2.0**-700, 1.0, 2.0**700])
+def test_dual_norms_neither_vanish_nor_overflow(norm: float, known: float, scale: float) -> None:
+    theta = np.array([0.5, -0.375])
+    assert dual_norm(scale * theta, norm) == pytest.approx(scale * known, rel=1e-8)
+    assert dual_norm(np.zeros((2, 3)), norm).tolist() == [0.0, 0.0]
+
+
 def test_without_attack_only_the_risk_counts_even_if_the_length_is_infinite() -> None:
     assert adversarial_risk(0.5, np.inf, 0.0) == 0.5
     assert adversarial_risk(0.0, np.inf, 0.1) == np.inf

@@ -85,7 +85,7 @@ def test_a_predictor_fitted_with_noise_has_the_risk_and_length_of_its_explicit_t
 @pytest.mark.parametrize(("draws", "n"), [(600, 6), pytest.param(6000, 20, marks=pytest.mark.slow)])
 def test_shortcut_and_explicit_designs_agree_in_all_four_moments(draws, n):
     """Means over independent draws, within 4 standard errors, at ridge 0 and 0.2."""
-    spectrum = spiked(3, 1.0, 3 * n + 12, 3.0)
+    spectrum = spiked(3, 2.0, 3 * n + 12, 3.0)
     values, theta = explicit(spectrum)
     rng, ridges = np.random.default_rng(1), [0.0, 0.2]
     fast, slow = [], []

@@ -130,6 +130,8 @@ def test_arrays_are_copies_that_cannot_be_written() -> None:
     (lambda: Spectrum([1.0], [1], [-1.0]), r"signal\[0\]=-1 is a sum of squares"),
     (lambda: Spectrum([1.0], [1, 2], [0.0]), "multiplicities has 2 entries, expected 1"),
     (lambda: Spectrum([[1.0]], [1], [0.0]), "eigenvalues must be a vector"),
+    (lambda: Spectrum([1.0, 1e-200], [1, 1], [0.0, 0.0]), r"eigenvalues\[1\]=1e-200 must lie between"),
+    (lambda: isotropic(3, 1e200), r"eigenvalues\[0\]=1e\+200 must lie between"),
     (lambda: Spectrum([np.nan], [1], [0.0]), "is not finite"),
     (lambda: Spectrum.of([1.0, -1.0], [1.0, 1.0]), r"eigenvalues\[1\]=-1 must be >= 0"),
     (lambda: Spectrum.of([0.0], [1.0]), "all eigenvalues are 0"),

@@ -171,6 +171,13 @@ def test_opposite_points_have_a_cone_whose_mean_slope_is_zero(trained: str) -> N
     np.testing.assert_allclose(beside, [0.0, -1.0 / (2.0 * math.pi)], rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize("trained", BOTH)
+def test_slopes_at_tiny_points_are_those_of_their_directions(trained: str) -> None:
+    kernel, rows = TwoLayerKernel(trained), TwoLayerKernel(trained).jacobian(POINT[0], OTHERS)
+    assert np.array_equal(kernel.jacobian(2.0**-700 * POINT[0], OTHERS), rows)
+    np.testing.assert_allclose(kernel.jacobian(POINT[0], 2.0**-700 * OTHERS), 2.0**-700 * rows, rtol=1e-12)
+
+
 def test_the_zero_point_has_no_gradient_and_zero_data_add_none() -> None:
     kernel = TwoLayerKernel()
     with pytest.raises(ValueError, match=r"X\[1\] is 0, where the kernel has no gradient"):
@@ -202,6 +209,8 @@ def test_the_distance_is_nearly_attained() -> None:
 def test_other_layers_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"trained='second' must be 'first' or 'both'"):
         TwoLayerKernel("second")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"radius=-1\.0 must be >= 0"):
+        TwoLayerKernel().distance(POINT, -1.0)
     with pytest.raises(ValueError, match="has other slopes"):
         TwoLayerKernel("both").gate_gradient(POINT, OTHERS, np.ones((1, 3)))
 

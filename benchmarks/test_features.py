@@ -1,10 +1,13 @@
-"""Adversarially trained random features: the active sets here and a conic solver on the same problem.
+"""Adversarially trained random features: fits here and a conic solver on the same problem; predictions of their limit.
 
 ``python -m pytest benchmarks/test_features.py -s -m "slow or not slow"`` prints the ratios. The peer is Clarabel, an
 interior point method, given the problem as a second-order cone program through CVXPY in the coordinates in which J is
 the identity, its kindest form; ours pays for these coordinates too. Both reach the same optimum to 1e-6 before anything
 is timed. Told are wall times in one thread (set OPENBLAS_NUM_THREADS=1), the least of several in turn: ours with all
 preparation, the peer's solver alone as it reports it, and the peer with CVXPY's translation.
+
+Predictions have no peer: no code for their system is public. Told are processor times of one solution, compiled, over
+problems spread over seven decades, and the wall time of a diagram of 40 widths by 40 radii.
 """
 
 from __future__ import annotations
@@ -16,7 +19,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from constructive.features import AdversarialProblem, FeatureModel, Fit, draw_task, fit_adversarial
+from constructive.features import (
+    AdversarialProblem,
+    FeatureModel,
+    Fit,
+    adversarial_asymptotics,
+    draw_task,
+    fit_adversarial,
+    sweep_asymptotics,
+    zero_radius,
+)
 
 Array = NDArray[np.float64]
 
@@ -99,3 +111,31 @@ def test_sixteen_hundred_samples(benchmark: Any, radius: float) -> None:
     F, y, J2 = make_case(400, 2000, 1600)
     fit = benchmark.pedantic(lambda: fit_adversarial(F, y, J2, radius=radius), rounds=2)
     assert fit.gap <= 1e-10
+
+
+def test_one_prediction(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    cases = np.exp(rng.uniform(np.log([1e-3, 1e-3, 0.03, 1e-4]), np.log([1e4, 1e3, 3.0, 2.0]), size=(200, 4))).tolist()
+    adversarial_asymptotics(*cases[0])  # compiles, or loads what is compiled
+    milliseconds = []
+    for case in cases:
+        start = time.process_time()
+        found = adversarial_asymptotics(*case)
+        milliseconds.append(1e3 * (time.process_time() - start))
+        assert found.zero == (case[3] >= zero_radius(*case[:3]) * (1.0 - 1e-12))
+    benchmark(lambda: adversarial_asymptotics(4.0, 3.0, 0.5, 0.5))
+    with capsys.disabled():
+        print(f"\none prediction: median {np.median(milliseconds):.3f} ms, longest of {len(cases)} "
+              f"{max(milliseconds):.3f} ms")
+
+
+def test_a_diagram_of_forty_widths_by_forty_radii(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    widths, radii = np.logspace(-1.0, 2.0, 40)[:, None], np.linspace(0.02, 1.6, 40)
+    start = time.perf_counter()
+    swept = sweep_asymptotics(widths, 4.0, 0.5, radii)
+    seconds = time.perf_counter() - start
+    again = benchmark.pedantic(lambda: sweep_asymptotics(widths, 4.0, 0.5, radii), rounds=3)
+    assert swept.adversarial_risk.shape == (40, 40)
+    assert np.array_equal(swept.adversarial_risk, again.adversarial_risk)
+    with capsys.disabled():
+        print(f"\n1600 predictions: {seconds:.3f} s")

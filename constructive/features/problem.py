@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from constructive._checks import as_number, as_points
 
 Array = NDArray[np.float64]
+_SINGULAR = 8.0 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,7 @@ class AdversarialProblem:
         """Return the problem for features (n, N), labels y (n,) and J^2 (N, N).
 
         Raises ValueError for wrong shapes, for labels that are not finite, or if J^2 is not symmetric and positive
-        definite. Takes N^3/3 + n N^2 + n^2 N products.
+        definite beyond rounding: equal features are refused. Takes N^3/3 + n N^2 + n^2 N products.
         """
         who = "AdversarialProblem.of"
         F = as_points(features, who, "features")
@@ -59,6 +60,12 @@ class AdversarialProblem:
         except np.linalg.LinAlgError as error:
             raise ValueError(f"{who}: gradient_matrix must be positive definite ({error}); are two features equal?"
                              ) from error
+        pivots = root.diagonal()**2
+        least = _SINGULAR * F.shape[1] * float(squared.diagonal().max())
+        if pivots.min() <= least:
+            k = int(np.argmin(pivots))
+            raise ValueError(f"{who}: gradient_matrix must be positive definite beyond rounding, but pivot {k} is "
+                             f"{float(pivots[k])!r} <= {least!r}; drop feature {k}, which those before it determine")
         whitened = np.ascontiguousarray(
             scipy.linalg.solve_triangular(root, F.T, trans="T", check_finite=False).T)
         return cls(F, labels, squared, root, whitened, whitened @ whitened.T)
@@ -139,6 +146,7 @@ class AdversarialProblem:
         """Return eigenvalues of J^2 and features in its eigenvectors, computed once: needed for a ridge."""
         if not self._spectrum:
             values, vectors = scipy.linalg.eigh(self.gradient_matrix, check_finite=False)
+            values = np.maximum(values, float(np.finfo(float).eps) * values[-1])  # positive but for rounding
             self._spectrum.append(Spectrum(values, vectors, self.features @ vectors))
         return self._spectrum[0]
 

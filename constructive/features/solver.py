@@ -12,13 +12,16 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_number
+from constructive.features.interior import inside, interior_step
 from constructive.features.problem import AdversarialProblem
 from constructive.features.steps import Iterate, Trained, active_step, reweighted
 
 Array = NDArray[np.float64]
-Status = Literal["zero", "interpolates", "active set", "reweighted", "least squares", "stopped"]
+Status = Literal["zero", "interpolates", "active set", "interior", "reweighted", "least squares", "stopped"]
 GAP = 1e-10
-_WARM, _PATIENCE, _PASSES, _BUDGET, _STUCK, _NEARLY = 12, 3, 30, 5000, 4, 1e-4
+_WARM, _AGAIN, _PASSES, _PATIENCE, _EVALUATIONS, _NEARLY = 12, 50, 30, 3, 10, 1e-4
+_INWARD, _INWARD_PATIENCE, _INWARD_EVALUATIONS = 80, 8, 4
+_DEPENDENT = 1e-11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +58,7 @@ def fit_adversarial(features: ArrayLike, y: ArrayLike, gradient_matrix: ArrayLik
 
     Raises ValueError as :meth:`AdversarialProblem.of`, or for a negative radius or ridge. Warns (RuntimeWarning) if
     the gap was not reached. Source: arXiv 2201.05149 (the objective); reweighting after Ribeiro, Schoen, Zachariah,
-    Bach; dual, active sets and the exact cases are ours.
+    Bach; dual, active sets, interior steps and the exact cases are ours.
 
     >>> fit = fit_adversarial([[1.0], [1.0], [1.0]], [11.0, 11.0, 8.0], [[1.0]], radius=0.2)
     >>> round(fit.gradient_norm, 6), fit.status, abs(fit.gap) < 1e-10
@@ -91,62 +94,101 @@ def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.
 
 
 def _descended(trained: Trained, spent: int) -> Fit:
-    """Return the best of active steps from a warm start, which is made anew, twice as long, when they do not improve.
+    """Return the best of active steps from a warm start, and where they do not get there, of interior steps as well.
 
-    With many nearly dependent rows the signs can go round in circles; nearer to the optimum they do not.
+    With many nearly dependent features and little noise more labels are met than there are features to meet them, or
+    residuals are far smaller than the gain eps m: signs then go round in circles. Interior steps guess none.
     """
-    problem, steps, idle = trained.problem, _WARM, 0
-    weights = np.full(problem.samples, 0.5)
-    best: Fit | None = None
-    goal = math.inf
-    while best is None or spent < _BUDGET:
-        here, weights = reweighted(trained, weights, steps)
-        spent += here.factorizations
-        best = _better(best, _fit(trained, here, "reweighted", spent), spent)
-        failed = 0
-        for k in range(_PASSES):
-            if best.gap <= GAP or (failed > 0 and best.gap <= attainable_gap(problem, best)):
-                return best
-            if failed == _PATIENCE:
-                break
-            here = active_step(trained, here, 2 if k == 0 else 6)
-            spent += here.factorizations
-            fit = _fit(trained, here, "active set", spent)
-            if GAP < fit.gap < _NEARLY:
-                still = np.abs(here.u) <= trained.radius * here.norm
-                theta, spent = met_exactly(problem, fit.theta, still), spent + 1
-                fit = _better(fit, _judged(problem, trained.radius, trained.ridge, theta, here.u, "active set", spent),
-                              spent)
-            failed = 0 if fit.gap < best.gap else failed + 1
-            best = _better(best, fit, spent)
-        goal, idle = (best.gap / 2.0, 0) if best.gap <= goal else (goal, idle + 1)
-        if idle == _STUCK:
-            break
-        steps = 2 * steps
+    problem = trained.problem
+    here, _ = reweighted(trained, np.full(problem.samples, 0.5), _WARM)
+    best = _signed(trained, here, _fit(trained, here, "reweighted", spent + here.factorizations))
+    if best.gap > attainable_gap(problem, best):
+        best, here = _inward(trained, here, best)
+        best = _signed(trained, here, best)
+    if best.gap > attainable_gap(problem, best):
         sizes = np.abs(best.residuals)
         weights = np.clip(sizes / (sizes + trained.radius * best.gradient_norm), 1e-300, 1.0 - 1e-12)
-    warnings.warn(f"fit_adversarial: the relative gap is {best.gap:.3g} after {spent} factorizations; the features or "
-                  "J^2 are nearly singular", RuntimeWarning, stacklevel=4)
-    return replace(best, status="stopped", factorizations=spent)
+        here, _ = reweighted(trained, weights, _AGAIN)
+        best = _signed(trained, here, replace(best, factorizations=best.factorizations + here.factorizations))
+    if best.gap <= attainable_gap(problem, best):
+        return best
+    warnings.warn(f"fit_adversarial: the relative gap is {best.gap:.3g} after {best.factorizations} factorizations; "
+                  "the features or J^2 are nearly singular", RuntimeWarning, stacklevel=4)
+    return replace(best, status="stopped")
+
+
+def _signed(trained: Trained, here: Iterate, best: Fit) -> Fit:
+    """Return the best of the fit given and of active steps from ``here``, until they stop to improve."""
+    problem, spent, failed = trained.problem, best.factorizations, 0
+    for k in range(_PASSES):
+        if best.gap <= GAP or failed == _PATIENCE or (failed > 0 and best.gap <= attainable_gap(problem, best)):
+            break
+        here = active_step(trained, here, 2 if k == 0 else _EVALUATIONS)
+        spent += here.factorizations
+        fit = _fit(trained, here, "active set", spent)
+        if GAP < fit.gap < _NEARLY:
+            fit, spent = _polished(trained, here, fit), spent + 1
+        failed = 0 if fit.gap < best.gap else failed + 1
+        best = _better(best, fit, spent)
+    return best
+
+
+def _inward(trained: Trained, here: Iterate, best: Fit) -> tuple[Fit, Iterate]:
+    """Return the best of the fit given and of interior steps from ``here``, and the signs where these end."""
+    problem, start = trained.problem, best.factorizations
+    point, nearest, failed = inside(trained, here), math.inf, 0
+    end = point
+    for _ in range(_INWARD):
+        if failed == _INWARD_PATIENCE or best.gap <= attainable_gap(problem, best):
+            break
+        after = interior_step(trained, point, _INWARD_EVALUATIONS)
+        if after is None:
+            break
+        point = after
+        fit = _judged(problem, trained.radius, trained.ridge, point.theta, point.u, "interior",
+                      start + point.factorizations)
+        failed += 1
+        if fit.gap < nearest:
+            end, nearest, failed = point, fit.gap, 0
+        best = _better(best, fit, start + point.factorizations)
+    here = end.iterate(trained.radius)
+    if GAP < best.gap < _NEARLY:
+        best = _polished(trained, here, best)
+    return best, here
+
+
+def _polished(trained: Trained, here: Iterate, fit: Fit) -> Fit:
+    """Return the better of the fit and of that which meets exactly what the signs of ``here`` say is met."""
+    problem, spent = trained.problem, fit.factorizations + 1
+    theta = met_exactly(problem, fit.theta, np.abs(here.u) <= trained.radius * here.norm)
+    moved = _judged(problem, trained.radius, trained.ridge, theta, fit.dual, fit.status, spent)
+    return _better(fit, moved, spent)
 
 
 def met_exactly(problem: AdversarialProblem, theta: Array, still: NDArray[np.bool_]) -> Array:
     """Return theta moved by the least |J step| such that the labels marked in ``still`` (n,) are met, but for rounding.
 
     Large multipliers cancel in F^T u and leave residuals of their own size; steps that are small themselves do not.
-    Returns theta as it is where the marked rows of G are dependent.
+    Where the marked rows of G are dependent their labels are met as far as can be.
     """
-    G = problem.whitened[still]
-    if not 0 < G.shape[0] <= G.shape[1]:
-        return theta
-    try:
-        factor = scipy.linalg.cho_factor(problem.gram[np.ix_(still, still)], lower=True, check_finite=False)
-    except np.linalg.LinAlgError:
+    G, F, y = problem.whitened[still], problem.features[still], problem.y[still]
+    if y.size == 0:
         return theta
     for _ in range(2):
-        step = scipy.linalg.cho_solve(factor, problem.y[still] - problem.features[still] @ theta, check_finite=False)
-        theta = theta + scipy.linalg.solve_triangular(problem.root, G.T @ step, check_finite=False)
+        move = _least_norm(G, problem.gram[np.ix_(still, still)], y - F @ theta)
+        theta = theta + scipy.linalg.solve_triangular(problem.root, move, check_finite=False)
     return theta
+
+
+def _least_norm(G: Array, gram: Array, right: Array) -> Array:
+    """Return the least z with G z = right, or nearest to it; ``gram`` = G G^T."""
+    if G.shape[0] <= G.shape[1]:
+        try:
+            factor = scipy.linalg.cho_factor(gram, lower=True, check_finite=False)
+            return np.asarray(G.T @ scipy.linalg.cho_solve(factor, right, check_finite=False))
+        except np.linalg.LinAlgError:
+            pass
+    return np.asarray(np.linalg.lstsq(G, right, rcond=_DEPENDENT)[0])
 
 
 def _least_squares(problem: AdversarialProblem, z: float) -> Fit:

@@ -1,4 +1,4 @@
-"""The two iterations behind adversarial least squares: reweighting, slow and sure, and Newton steps on active sets.
+"""Two iterations behind adversarial least squares: reweighting, slow and sure, and Newton steps on active sets.
 
 At the optimum u_i = sign(r_i) (|r_i| + eps m) where the residual r_i is not 0 and |u_i| <= eps m where it is,
 m = |J theta|, (b J^2 + n z) theta = F^T u and b m = eps sum_i (|r_i| + eps m). For given b that is linear:
@@ -8,7 +8,8 @@ r = y - K_b u, K_b = F (b J^2 + n z)^-1 F^T. Both iterations solve (K_b + diag) 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -20,7 +21,8 @@ Array = NDArray[np.float64]
 JITTER = 1e-12
 """Residual per multiplier that is left where 0 is meant: K_b alone is singular for more such points than features."""
 _STEP = 1.5
-_SOLVED = 1e-9
+_SOLVED = 1e-11
+_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +86,10 @@ class Trained:
                 lift = max(4.0 * lift, 1e-16)
                 continue
             u = scipy.linalg.cho_solve(factor, right, check_finite=False)
-            # once more with what is missed, measured by theta itself: K_b has rounded by its condition number
-            missed = right - diagonal[:, None] * u - self.problem.features @ self.theta(b, u)
-            return np.asarray(u + scipy.linalg.cho_solve(factor, missed, check_finite=False)), spent
+            for _ in range(_AGAIN):  # with what is missed, measured by theta: K_b has rounded by its condition number
+                missed = right - diagonal[:, None] * u - self.problem.features @ self.theta(b, u)
+                u = u + scipy.linalg.cho_solve(factor, missed, check_finite=False)
+            return np.asarray(u), spent
 
 
 def reweighted(trained: Trained, weights: Array, steps: int) -> tuple[Iterate, Array]:
@@ -110,17 +113,28 @@ def reweighted(trained: Trained, weights: Array, steps: int) -> tuple[Iterate, A
 def active_step(trained: Trained, start: Iterate, evaluations: int) -> Iterate:
     """Return the optimum for the signs of residuals that ``start`` suggests: 0 where |u_i| <= eps m.
 
-    For given b u is affine in m and m the positive root of a quadratic, unique because b >= n eps^2; b is then found
-    by at most ``evaluations`` secant steps on log b, one factorization each. Where the signs are right, so is u.
+    For given b u is affine in m and m the positive root of a quadratic, unique because b >= n eps^2; see
+    :func:`balanced`. Where the signs are right, so is u.
     """
     eps, y = trained.radius, trained.problem.y
     moved = np.abs(start.u) > eps * start.norm
     signs = np.where(moved, np.sign(start.u), 0.0)
-    diagonal = np.where(moved, 1.0, JITTER)
     still = y.size - int(np.count_nonzero(moved))
-    least = y.size * eps**2
-    right = np.stack([y, eps * signs], axis=1)
-    x, spent, found = math.log(max(start.b, least)), 0, start
+    found, spent = balanced(trained, start.b, np.where(moved, 1.0, JITTER), np.stack([y, eps * signs], axis=1),
+                            lambda u, m: float(signs @ u) + still * eps * m, evaluations)
+    return Iterate(start.u, start.b, start.norm, spent) if found is None else found
+
+
+def balanced(trained: Trained, b: float, diagonal: Array, right: Array, total: Callable[[Array, float], float],
+             evaluations: int) -> tuple[Iterate | None, int]:
+    """Return u = u_0 + m u_1 with (K_b + diag) (u_0, u_1) = ``right`` (n, 2) and m = |J theta|, b m = eps total(u, m).
+
+    b is found from the one given, by at most ``evaluations`` secant steps on log b, one factorization each; the last
+    iterate is returned, with the factorizations. None in its place where rounding leaves no m > 0 to begin with.
+    """
+    eps, least = trained.radius, trained.problem.samples * trained.radius**2
+    x, spent = math.log(max(b, least)), 0
+    found: Iterate | None = None
     before: tuple[float, float] | None = None
     for _ in range(evaluations):
         b = max(math.exp(x), least)
@@ -128,11 +142,11 @@ def active_step(trained: Trained, start: Iterate, evaluations: int) -> Iterate:
         spent += cost
         m = _norm(trained.gradients(b, parts))
         u = parts[:, 0] + m * parts[:, 1]
-        total = float(signs @ u) + still * eps * m
-        if not (m > 0.0 and total > 0.0):  # rounding only
+        size = total(u, m)
+        if not (m > 0.0 and size > 0.0):  # rounding only
             break
         found = Iterate(u, b, m, spent)
-        off = math.log(eps * total / (m * b))
+        off = math.log(eps * size / (m * b))
         if abs(off) < _SOLVED:
             break
         step = off
@@ -140,7 +154,7 @@ def active_step(trained: Trained, start: Iterate, evaluations: int) -> Iterate:
             step = -off * (x - before[0]) / (off - before[1])
         before = (x, off)
         x += min(max(step, -_STEP), _STEP)
-    return Iterate(found.u, found.b, found.norm, spent)
+    return None if found is None else replace(found, factorizations=spent), spent
 
 
 def _norm(gradients: Array) -> float:

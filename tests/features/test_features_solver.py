@@ -99,15 +99,6 @@ def test_the_gap_is_what_rounding_allows_down_to_tiny_radii(seed: int, exponent:
     assert -1e-12 <= fit.gap <= attainable_gap(drawn_case, fit)
 
 
-@pytest.mark.parametrize(("seed", "d", "N", "n", "radius"), [(30, 2, 33, 75, 0.18), (12, 3, 35, 97, 0.32),
-                                                             (65, 2, 7, 59, 0.3)])
-def test_nearly_dependent_features_without_noise_only_take_longer(seed: int, d: int, N: int, n: int,
-                                                                  radius: float) -> None:
-    fit = fit_problem(problem(seed, d, N, n, noise=0.0), radius=radius)
-    assert fit.gap <= 1e-10
-    assert fit.factorizations <= 2000
-
-
 def test_near_the_interpolation_radius_both_sides_are_solved() -> None:
     for seed in range(20):
         drawn_case = problem(seed, 20, 60, 30)

@@ -17,6 +17,7 @@ from constructive.exact.grids import Group, _clear, broken_rules, uniform_groups
 from constructive.exact.lattices import on_lattice
 from constructive.exact.network import IntegerLayer, IntegerNetwork
 from constructive.exact.shifted_grids import GridMemorizer, grid_memorizer
+from constructive.students import memorize
 
 Array = np.ndarray[Any, Any]
 
@@ -160,6 +161,22 @@ def test_without_the_gate_there_are_wrong_answers() -> None:
     points, which = targeted(member, 1500, rng)
     assert wrong(member, points, which) == 0
     assert wrong(open_gates, points, which) > 0
+
+
+@pytest.mark.slow
+def test_grids_grow_slower_than_merged_boxes_and_are_fewer_numbers_from_three_thousand_data_on() -> None:
+    sizes = {}
+    for n in (200, 1000, 3000):
+        X, y = lattice_data(np.random.default_rng(0), n, 8, bits=20)
+        radius = half_separation(X, y) * Fraction(9, 100)
+        member = grid_memorizer(X, y, radius=radius)
+        assert member.broken_rules() == []
+        sizes[n] = member.nonzeros, memorize(X, y, radius=float(radius), recipe="one-sided").size.nonzeros
+    grids, boxes = zip(*sizes.values(), strict=True)
+    assert grids[0] > boxes[0]
+    assert grids[2] < boxes[2]
+    assert grids[2] < 3000 * 1.25
+    assert grids[2] / grids[1] < boxes[2] / boxes[1]
 
 
 def test_doubles_off_the_lattice_are_moved_and_their_balls_widened() -> None:

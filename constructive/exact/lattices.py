@@ -67,8 +67,8 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
         raise ValueError(f"{who}: radius={radius!r} must be >= 0")
     signs = labels.scores.astype(np.int64)
     free = _free(points, signs, r, parts, who)
-    largest = Fraction(float(np.abs(points).max())) + r + 1
-    most = _LARGEST - (math.ceil(largest)).bit_length()
+    largest = Fraction(float(np.abs(points).max())) + r
+    most = _LARGEST - 1 - _floor_log2(largest) if largest else _LARGEST
     power = min(max(_digits(points), _FINE - _floor_log2(free), 0), most)
     if power < 0:
         raise ValueError(f"{who}: X holds {float(largest)!r}, beyond {_LARGEST} bits; rescale the data")
@@ -79,7 +79,7 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
     reach = math.ceil(r * 2**power) + move
     _, apart = closest_conflict(whole, signs)
     found = Lattice(whole, signs, points, labels, power, reach, apart, r)
-    if apart and apart - 2 * parts * reach < 8 * parts:
+    if (signs != signs[0]).any() and apart - 2 * parts * reach < 8 * parts:
         raise ValueError(f"{who}: {_LARGEST} bits leave fewer than 8 lattice points free at radius={float(r)!r}; "
                          "pass a smaller radius")
     return found

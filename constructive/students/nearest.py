@@ -107,6 +107,9 @@ def _steepness(free: Fraction, points: Array, radius: float, norm: float) -> flo
     if float(free) <= 16 * (depth + points.shape[1]) * _UNIT * most:
         raise ValueError(f"{_WHO}: separation - 2 radius = {float(free)!r} is within rounding of distances up to "
                          f"{most!r}; pass a smaller radius")
+    if free < Fraction(1, 2**1000):
+        raise ValueError(f"{_WHO}: separation - 2 radius = {float(free)!r} has no reciprocal in doubles; rescale the "
+                         "data")
     near = float(1 / free)
     return near if Fraction(near) * free >= 1 else math.nextafter(near, math.inf)
 

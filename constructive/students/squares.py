@@ -80,6 +80,8 @@ class _Plan:
     @staticmethod
     def of(centers: Array, radius: float, separation: float, levels: int | None) -> _Plan:
         d = centers.shape[1]
+        if separation < 2.0**-400:
+            raise ValueError(f"{_WHO}: data only {separation!r} apart have squares that underflow; rescale them")
         inverse = _up(1 / (Fraction(separation) - Fraction(radius)))
         inside = (Fraction(radius) * Fraction(inverse)) ** 2
         if levels is None:

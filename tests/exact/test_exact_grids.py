@@ -12,6 +12,7 @@ from grid_cases import half_separation, lattice_data, targeted, wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constructive.evidence import Verdict
 from constructive.exact.grid_layers import table_of
 from constructive.exact.grids import Group, _clear, broken_rules, uniform_groups
 from constructive.exact.lattices import on_lattice
@@ -187,6 +188,22 @@ def test_doubles_off_the_lattice_are_moved_and_their_balls_widened() -> None:
         for c, v in zip(x.tolist(), p.tolist(), strict=True):
             away = abs(Fraction(c) * 2**lattice.power - v)
             assert away + Fraction(1e-4) * 2**lattice.power <= lattice.reach
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-20, 1e12])
+def test_data_of_any_scale_are_memorized(scale: float) -> None:
+    rng = np.random.default_rng(12)
+    X, y = rng.normal(size=(15, 2)) * scale, [0, 1, 1] * 5
+    member = grid_memorizer(X, y, radius=float(half_separation(X, np.where(y, 1, -1))) * 0.5)
+    assert (member.broken_rules(), member.predict(X).tolist()) == ([], y)
+    assert member.certify().verdict is Verdict.CONFIRMED
+
+
+def test_data_of_two_scales_that_no_lattice_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match="58 bits leave fewer than 8 lattice points"):
+        grid_memorizer([[1e-30], [-1e-30], [1e9]], [0, 1, 1], radius=0.0)
+    with pytest.raises(ValueError, match="beyond 58 bits"):
+        grid_memorizer([[1e30], [-1e30]], [0, 1], radius=0.0)
 
 
 def test_a_table_holds_every_code_once_and_in_the_slots_of_its_sign() -> None:

@@ -187,6 +187,7 @@ def test_other_networks_are_refused(maps: Any) -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"norm": 2}, "norm=2 has no exact distance"), ({"y": ["a", "b", "c"]}, "needs two classes"),
     ({"radius": 0.5}, "radius=0.5 needs l_inf separation"), ({"y": [0.0, 0.5, 1.0]}, "needs two classes"),
+    ({"X": [[0.0], [1e-310], [3e-310]], "radius": 0.0}, "has no reciprocal in doubles"),
     ({"radius": 0.5 * (1 - 2.0**-52)}, "within rounding"),
 ])
 def test_bad_input_is_refused_in_words(change: dict[str, Any], message: str) -> None:

@@ -122,6 +122,7 @@ def test_no_secant_is_steeper_than_the_slope() -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"radius": 0.5}, "radius=0.5 needs l_2 separation"), ({"levels": 0}, "levels=0 must be >= 1"),
     ({"X": np.eye(2) * 1.0, "y": [0, 1], "radius": 0.7, "levels": 1}, "levels=1 is too few"),
+    ({"X": [[0.0], [1e-200]], "radius": 0.0}, "rescale them"),
     ({"y": ["a", "b", "c"], "X": [[0.0], [1.0], [2.0]]}, "needs two classes"),
 ])
 def test_bad_input_is_refused_in_words(change: dict[str, Any], message: str) -> None:

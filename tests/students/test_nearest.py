@@ -132,6 +132,19 @@ def test_its_sign_is_right_up_to_half_the_separation_whatever_it_was_built_for(n
     assert (np.sign(member.network(points)[:, 0]) == y[which]).all()
 
 
+@given(st.integers(0, 2**32), st.sampled_from([1.0, math.inf]))
+@settings(max_examples=25)
+def test_signs_are_right_in_doubles_with_a_billionth_of_the_separation_left(seed: int, norm: float) -> None:
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 4))
+    X, y = rng.normal(size=(12, d)) + rng.choice([0.0, 1e3]), np.tile([1, -1], 6)
+    member = nearest_network(X, y, radius=(1 - 2.0**-30) * separation(X, y, norm=norm).distance / 2, norm=norm)
+    toward = X[rng.integers(0, 12, 600)] - np.repeat(X, 50, axis=0)
+    sizes = np.abs(toward).max(axis=1) if norm == math.inf else np.abs(toward).sum(axis=1)
+    moved = np.repeat(X, 50, axis=0) + toward * np.minimum(1.0, member.radius / np.maximum(sizes, 1e-300))[:, None]
+    assert (np.sign(member.network(moved)[:, 0]) == np.repeat(y, 50)).all()
+
+
 def test_on_the_balls_the_values_are_exactly_one_in_rational_arithmetic() -> None:
     rng = np.random.default_rng(6)
     X, y = dyadic(rng, 12, 3)

@@ -174,3 +174,12 @@ def test_real_labels_and_conflicting_duplicates_are_refused() -> None:
 def test_an_unknown_member_is_refused_with_the_list(table: Zoo) -> None:
     with pytest.raises(KeyError, match="nearest neighbor"):
         table["farthest neighbor"]
+
+
+@pytest.mark.parametrize(("points", "labels"), [
+    ([[0.5]], [1]), ([[0.0], [0.0], [1.0], [1.0]], ["a", "a", "b", "b"]), ([[0.0], [1.0], [2.0]], [0, 1, 2]),
+    ([[0.0, 1e-200], [2e-200, 1e-200], [5e-200, 1e-200]], [True, False, True]), ([[1e6], [1e6 + 0.125]], [0, 1])])
+def test_few_equal_tiny_and_distant_data_are_legal(points: list[list[float]], labels: list[object]) -> None:
+    found = zoo(points, labels, draws=10)
+    assert found.report().verdict is Verdict.CONFIRMED
+    assert len(found) >= 7

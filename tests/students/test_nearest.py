@@ -209,6 +209,22 @@ def test_bad_input_is_refused_in_words(change: dict[str, Any], message: str) -> 
         nearest_network(**arguments)
 
 
+@given(members(8), st.integers(0, 2**32))
+@settings(max_examples=20)
+def test_turned_labels_turn_it_and_neither_order_nor_place_of_the_data_matter(member: Memorizer, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    order, shift = rng.permutation(len(member.X)), rng.integers(-8, 9, member.X.shape[1]) / 4.0
+    options: dict[str, Any] = {"radius": member.radius, "norm": member.norm}
+    turned = nearest_network(member.X, -member.y, **options)
+    moved = nearest_network(member.X[order] + shift, member.y[order], **options)
+    zeros = 2 * int((member.X == 0).sum()) - 2 * int((member.X + shift == 0).sum())
+    assert moved.network.size.nonzeros == member.network.size.nonzeros + zeros
+    for x in rng.integers(-80, 81, (4, member.X.shape[1])) / 64.0:
+        value = member.network.exact(x.tolist())[0]
+        assert turned.network.exact(x.tolist())[0] == -value
+        assert moved.network.exact((x + shift).tolist())[0] == value
+
+
 def test_with_one_class_it_is_constant() -> None:
     member = nearest_network([[0.0], [1.0]], [-1, -1], radius=0.25)
     assert member.network([[5.0]]).item() == -1.0

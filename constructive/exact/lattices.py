@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_points
+from constructive.exact.radii import as_radius
 from constructive.labels import Labels, clean_labels
 
 Whole = NDArray[np.int64]
@@ -62,9 +63,7 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
     labels = clean_labels(y, points.shape[0], who=who, task="classification")
     if labels.outputs != 1:
         raise ValueError(f"{who}: needs two classes, but y has {labels.words}")
-    r = Fraction(radius)
-    if r < 0:
-        raise ValueError(f"{who}: radius={radius!r} must be >= 0")
+    r = as_radius(radius, who)
     signs = labels.scores.astype(np.int64)
     free = _free(points, signs, r, parts, who)
     largest = Fraction(float(np.abs(points).max())) + r

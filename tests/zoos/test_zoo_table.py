@@ -183,3 +183,11 @@ def test_few_equal_tiny_and_distant_data_are_legal(points: list[list[float]], la
     found = zoo(points, labels, draws=10)
     assert found.report().verdict is Verdict.CONFIRMED
     assert len(found) >= 7
+
+
+def test_data_whose_networks_single_precision_cannot_hold_make_no_warning() -> None:
+    found = zoo([[1e-300, 0.0], [0.0, 0.0], [1e-300, 1e-300]], [0, 1, 0], draws=10)
+    assert found["boxes"].wrong32 == 3
+    assert found["boxes"].wrong64 == 0
+    assert found["boxes"].arithmetic == "float64"
+    assert found.report().verdict is Verdict.CONFIRMED

@@ -16,7 +16,7 @@ def as_points(values: Any, who: str, name: str = "X", *, dimension: int | None =
     """Return values as a finite, C-contiguous float64 array of shape (n, d), n >= 1, d >= 1.
 
     A vector is refused rather than guessed to be a row or a column. Raises TypeError for what is not numeric,
-    ValueError for a wrong shape, no rows, NaN or infinity.
+    ValueError for a wrong shape, no rows, NaN, infinity, or an integer that is no double.
     """
     try:
         raw = np.asarray(values)
@@ -36,7 +36,17 @@ def as_points(values: Any, who: str, name: str = "X", *, dimension: int | None =
     if not np.isfinite(points).all():
         i, j = np.argwhere(~np.isfinite(points))[0]
         raise ValueError(f"{who}: {name}[{i}, {j}]={points[i, j]!r} is not finite; remove or impute that row")
+    if raw.dtype.kind in "iu":
+        _refuse_rounded(raw, points, who, name)
     return points
+
+
+def _refuse_rounded(raw: NDArray[Any], points: Array, who: str, name: str) -> None:
+    """Raise ValueError for an integer that is no double: two data must not become one, nor a ball be another's."""
+    for i, j in np.argwhere(np.abs(points) > 2.0**53):
+        if int(raw[i, j]) != int(points[i, j]):
+            raise ValueError(f"{who}: {name}[{i}, {j}]={int(raw[i, j])} is no double; subtract an offset, or pass "
+                             "floats to have it rounded")
 
 
 def as_number(value: Any, who: str, name: str, *, at_least: float | None = None, above: float | None = None,

@@ -6,7 +6,7 @@ A memorizer of n data on a line can look them up: a staircase outputs a packed w
 it, a fold opens it for the next. One dial, the number of thresholds in a word, leads from a network linear in the
 number of label changes to one with fewer nonzeros than data. All of it is counted, proved on whole balls in integers,
 and then run in floats, which lose the words almost at once. What the dial buys is paid in the length of numbers and in
-cliffs that no sampling would find.
+cliffs so steep that no sampling tells how steep.
 
 ``python demos/ex22_one_dial.py --full`` adds 16,000 data.
 """
@@ -48,7 +48,7 @@ def main(out=None, seed=SEED, full=False):
             "the one whose look-up is estimated smallest; radius half the largest possible on it",
             "wide look-ups; nonzeros by formula and by count; widest: bits of the longest number; bits: of all numbers",
             "Lipschitz constant: the slope at an explicit point of a ramp, a lower bound",
-            "least for any s: 2 sqrt(35 (b + 1)(c + 1)) - 14 (b + 1) + 5 and the entries of the direction; b bits of a "
+            "least for any s: 2 sqrt(35 (b + 1)(c + 1)) - 14 (b + 1) + 4 and the entries of the direction; b bits of a "
             "threshold, c changes of label",
         ),
         seed=seed,
@@ -81,9 +81,9 @@ def dial(n, seed):
 
 
 def envelope(line, bits):
-    """Return what no look-up on this line with such thresholds falls below, whatever the dial."""
+    """Return what no look-up on this line with such thresholds falls below, whatever the dial; an offset may be 0."""
     entries = sum(w != 0 for w in line.direction)
-    return entries + 2 * math.sqrt(35 * (bits + 1) * (line.changes + 1)) - 14 * (bits + 1) + 5
+    return entries + 2 * math.sqrt(35 * (bits + 1) * (line.changes + 1)) - 14 * (bits + 1) + 4
 
 
 def log2(value):
@@ -277,10 +277,12 @@ def draw_cliff(cliff, axes):
     """Draw the output between two neighbors, magnified twice, one window under the other."""
     axes.axis("off")
     axes.set_title(f"a cliff between two data (s = {CLIFF}, n = {HORIZON[0]})", fontsize=13.5)
+    low, high = (end(value for _, values in cliff for value in values) for end in (min, max))
     for k, (window, values) in enumerate(cliff):
         inner = axes.inset_axes((0.0, 0.70 - 0.335 * k, 1.0, 0.25))
         inner.plot(np.linspace(-0.5, 0.5, len(values)), values, color=BLUE, lw=1.2)
-        inner.set(ylim=(-3.4, 1.4), xlim=(-0.5, 0.5), yticks=[-3, -1, 1], xticks=[], ylabel="output")
+        inner.set(ylim=(low - 0.4, high + 0.4), xlim=(-0.5, 0.5), yticks=np.arange(low, high + 1, 2), xticks=[],
+                  ylabel="output")
         text = f"the middle, magnified {1 / window:,.0f} times" if k else "the whole way from a datum to the next"
         inner.set_xlabel(text, fontsize=11, labelpad=3)
         inner.spines[["top", "right"]].set_visible(False)

@@ -94,9 +94,8 @@ def test_the_examples_in_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("page", ["index.md", "tour.md", "recipes.md", "targets.md", "populations.md", "robustness.md",
-                                  "features.md",
-                                  "training.md", "exchange.md", "certificates.md", "nearinit.md",
-                                  "tangent.md", "ridge.md"])
+                                  "training.md", "exchange.md", "certificates.md", "zoo.md", "nearinit.md",
+                                  "features.md", "tangent.md", "ridge.md"])
 def test_the_examples_in_the_documentation_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from constructive._checks import as_norm, as_points
 from constructive.evidence import Verdict
 from constructive.exact.network import IntegerLayer, IntegerNetwork, Integers, over_common_denominator
 from constructive.exact.norms import dual_norm
+from constructive.exact.radii import as_radius
 
 _BLOCK = 1 << 19
 """Values held at a time, width times ends of intervals."""
@@ -74,9 +75,7 @@ def certify_on_balls(f: IntegerNetwork, X: Any, wanted: Sequence[Sequence[int | 
         raise ValueError(f"certify_on_balls: claim={claim!r} must be 'value' or 'sign'")
     if len(wanted) != points.shape[0] or any(len(row) != f.outputs for row in wanted):
         raise ValueError(f"certify_on_balls: wanted must have shape {(points.shape[0], f.outputs)}")
-    r, p = Fraction(radius), as_norm(norm, "certify_on_balls")
-    if r < 0:
-        raise ValueError(f"certify_on_balls: radius={radius!r} must be >= 0")
+    r, p = as_radius(radius, "certify_on_balls"), as_norm(norm, "certify_on_balls")
     direction, phi = on_one_line(f)
     numerators, denominator = over_common_denominator(points)
     middles = [Fraction(int(v), denominator) for v in numerators @ np.array(direction, object)]

@@ -25,6 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from constructive._checks import as_count, as_points
 from constructive.evidence import Verdict
 from constructive.exact.network import IntegerLayer, IntegerNetwork, Integers, over_common_denominator
+from constructive.exact.radii import as_radius
 
 Bounds = tuple[list[Integers], list[Integers]]
 """Lower and upper ends of some units, one array over all boxes each."""
@@ -74,10 +75,8 @@ def certify_on_boxes(f: IntegerNetwork, X: Any, wanted: Sequence[int], *, radius
     if f.outputs != 1 or len(wanted) != points.shape[0]:
         raise ValueError(f"certify_on_boxes: needs one output and {points.shape[0]} wanted values, got {f.outputs} "
                          f"and {len(wanted)}")
-    r = Fraction(radius)
-    if r < 0:
-        raise ValueError(f"certify_on_boxes: radius={radius!r} must be >= 0")
-    return _Search(f, points, wanted, r, claim, most).run()
+    r = as_radius(radius, "certify_on_boxes")
+    return _Search(f if f.depth > 1 else f.deepen(2), points, wanted, r, claim, most).run()
 
 
 class _Search:

@@ -46,7 +46,7 @@ def float_horizon(projection: Projection, X: Any, radius: Fraction | float | int
     """Return how the look-ups with 1, 3, ..., ``most`` thresholds a word fare in floats at the data X.
 
     Each network is rounded number by number and run in the format, on data rounded to it. A network with a number
-    beyond the range of the format counts as wrong everywhere.
+    beyond the range of the format counts as wrong everywhere, a datum that overflows on the way as wrong.
 
     >>> from constructive.exact.projection import along
     >>> X = [[0.0], [1.0], [2.0], [3.0], [4.0]]
@@ -62,7 +62,8 @@ def float_horizon(projection: Projection, X: Any, radius: Fraction | float | int
         network = look_up(projection, radius, per_word=s).network
         exact.append(_held(network, projection, kind))
         try:
-            outputs = to_network(network, dtype=kind, rounded=True)(points)[:, 0]
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows on the way is wrong
+                outputs = to_network(network, dtype=kind, rounded=True)(points)[:, 0]
         except ValueError:  # a number beyond the range of the format
             wrong.append(points.shape[0])
         else:

@@ -11,6 +11,7 @@ from constructive.exact.chains import Unit, constant, written
 from constructive.exact.memorizer import LineMemorizer, entries
 from constructive.exact.network import IntegerNetwork
 from constructive.exact.projection import Projection
+from constructive.exact.radii import as_radius
 
 
 def shallow_interpolant(projection: Projection) -> LineMemorizer:
@@ -61,8 +62,8 @@ def plateaus(projection: Projection, radius: Fraction | float | int) -> LineMemo
     """
     signs = projection.signs
     if not projection.changes:
-        return LineMemorizer("plateaus", constant(len(projection.direction), signs[0]), projection, Fraction(radius),
-                             1, 1, 0)
+        return LineMemorizer("plateaus", constant(len(projection.direction), signs[0]), projection,
+                             as_radius(radius, "plateaus"), 1, 1, 0)
     reach = projection.reach(radius)
     # the line is multiplied until the ends of all gaps are integers; the offset puts every ball at 1 or beyond
     multiplier = reach.denominator
@@ -71,7 +72,7 @@ def plateaus(projection: Projection, radius: Fraction | float | int) -> LineMemo
             for low, high in free_gaps(projection, radius)]
     network = _ramps(projection, multiplier, offset, gaps, signs[projection.order[0]])
     changes = projection.changes
-    return LineMemorizer("plateaus", network, projection, Fraction(radius),
+    return LineMemorizer("plateaus", network, projection, as_radius(radius, "plateaus"),
                          entries(projection) + 6 * changes + 2 - (offset == 0), 3, 2 * changes)
 
 

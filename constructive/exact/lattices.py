@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constructive._checks import as_points
+from constructive.exact.radii import as_radius
 from constructive.labels import Labels, clean_labels
 
 Whole = NDArray[np.int64]
@@ -62,13 +63,11 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
     labels = clean_labels(y, points.shape[0], who=who, task="classification")
     if labels.outputs != 1:
         raise ValueError(f"{who}: needs two classes, but y has {labels.words}")
-    r = Fraction(radius)
-    if r < 0:
-        raise ValueError(f"{who}: radius={radius!r} must be >= 0")
+    r = as_radius(radius, who)
     signs = labels.scores.astype(np.int64)
     free = _free(points, signs, r, parts, who)
-    largest = Fraction(float(np.abs(points).max())) + r + 1
-    most = _LARGEST - (math.ceil(largest)).bit_length()
+    largest = Fraction(float(np.abs(points).max())) + r
+    most = _LARGEST - 1 - _floor_log2(largest) if largest else _LARGEST
     power = min(max(_digits(points), _FINE - _floor_log2(free), 0), most)
     if power < 0:
         raise ValueError(f"{who}: X holds {float(largest)!r}, beyond {_LARGEST} bits; rescale the data")
@@ -79,7 +78,7 @@ def on_lattice(X: Any, y: Any, radius: Fraction | float | int, *, who: str, part
     reach = math.ceil(r * 2**power) + move
     _, apart = closest_conflict(whole, signs)
     found = Lattice(whole, signs, points, labels, power, reach, apart, r)
-    if apart and apart - 2 * parts * reach < 8 * parts:
+    if (signs != signs[0]).any() and apart - 2 * parts * reach < 8 * parts:
         raise ValueError(f"{who}: {_LARGEST} bits leave fewer than 8 lattice points free at radius={float(r)!r}; "
                          "pass a smaller radius")
     return found

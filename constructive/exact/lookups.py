@@ -15,6 +15,7 @@ from constructive.exact.cells import Cells, cells_of
 from constructive.exact.chains import Level, Unit, constant, kept, written
 from constructive.exact.memorizer import LineMemorizer, entries
 from constructive.exact.projection import Projection
+from constructive.exact.radii import as_radius
 from constructive.exact.words import pack, scale_of
 
 
@@ -43,7 +44,7 @@ def look_up(projection: Projection, radius: Fraction | float | int, *, per_word:
     signs = projection.signs
     if not projection.changes:
         return LineMemorizer("look-up", constant(len(projection.direction), signs[0]), projection,
-                             Fraction(radius), 1, 1, 0)
+                             as_radius(radius, "look_up"), 1, 1, 0)
     cells = cells_of(projection, radius)
     if per_word == "float64":
         return _widest_in_doubles(projection, cells, radius, narrow)
@@ -85,8 +86,9 @@ def _look_up(projection: Projection, cells: Cells, radius: Fraction | float | in
     axis = [cells.multiplier * w for w in projection.direction]
     nonzeros, depth, width = predicted_size(entries(projection), projection.changes, cells.bits, s, narrow)
     return LineMemorizer("narrow look-up" if narrow else "look-up",
-                         written(axis, cells.offset, levels, Fraction(1, cells.pitch)), projection, Fraction(radius),
-                         nonzeros - (cells.offset == 0), depth, width, s, cells.pitch, cells.bits)
+                         written(axis, cells.offset, levels, Fraction(1, cells.pitch)), projection,
+                         as_radius(radius, "look_up"), nonzeros - (cells.offset == 0), depth, width, s, cells.pitch,
+                         cells.bits)
 
 
 def blocks_of(keys: Sequence[int], per_word: int, bits: int) -> tuple[list[int], list[int]]:

@@ -9,6 +9,7 @@ from constructive.exact.chains import Level, Unit, written
 from constructive.exact.lookups import alternating_sum, blocks_of, comparisons, look_up, table
 from constructive.exact.memorizer import LineMemorizer, entries
 from constructive.exact.projection import Projection
+from constructive.exact.radii import as_radius
 
 
 def bit_planes(projection: Projection, radius: Fraction | float | int, *,
@@ -49,8 +50,8 @@ def bit_planes(projection: Projection, radius: Fraction | float | int, *,
     axis = [cells.multiplier * w for w in projection.direction]
     nonzeros, depth, width = _predicted(e, changes, cells.bits, s)
     return LineMemorizer("bit planes", written(axis, cells.offset, [*levels, output], Fraction(1, cells.pitch)),
-                         projection, Fraction(radius), nonzeros - (cells.offset == 0), depth, width, s, cells.pitch,
-                         cells.bits)
+                         projection, as_radius(radius, "bit_planes"), nonzeros - (cells.offset == 0), depth, width, s,
+                         cells.pitch, cells.bits)
 
 
 def _predicted(direction: int, changes: list[int], bits: int, per_word: int) -> tuple[int, int, int]:

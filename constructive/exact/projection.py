@@ -21,6 +21,7 @@ from constructive._checks import as_count, as_norm, as_points
 from constructive.domain import Box
 from constructive.exact.network import over_common_denominator
 from constructive.exact.norms import dual_norm
+from constructive.exact.radii import as_radius
 from constructive.labels import Labels, clean_labels
 
 Array = NDArray[np.float64]
@@ -75,9 +76,9 @@ class Projection:
 
         Raises ValueError unless 0 <= radius < r_max.
         """
-        value = Fraction(radius)
-        if not 0 <= value < self.radius:
-            raise ValueError(f"reach: radius={float(radius)!r} must be >= 0 and below {float(self.radius)!r}, the "
+        value = as_radius(radius, "reach")
+        if not value < self.radius:
+            raise ValueError(f"reach: radius={float(radius)!r} must be below {float(self.radius)!r}, the "
                              "largest possible on this direction; take a smaller radius or draw more directions")
         return value * self.dual
 

@@ -98,15 +98,19 @@ def closest_secant(member: Memorizer) -> tuple[Fraction, Fraction]:
 def _steepness(free: Fraction, points: Array, radius: float, norm: float) -> float:
     """Return the smallest double >= 1 / free; ValueError where rounding might turn a sign on a ball.
 
-    Each of at most ``depth`` layers adds up to four values of size M, an error of at most 8 u M to each form, and the
-    sum of l_1 another 2 d u M; M bounds every distance from a point of a ball.
+    Each of at most ``depth`` layers adds up to four values of size M, an error of at most 8 u M to each form, which the
+    next layer does not double: f + (g - f) takes f back. The sum of l_1 adds another 2 d u M; M bounds every distance
+    from a point of a ball. Half of what is free must remain.
     """
     spread = np.ptp(points, axis=0)
     most = float(spread.max() if norm == math.inf else spread.sum()) + 2 * radius
     depth = 8 + sum(math.ceil(math.log2(k)) for k in points.shape)
-    if float(free) <= 16 * (depth + points.shape[1]) * _UNIT * most:
+    if float(free) <= 32 * (depth + points.shape[1]) * _UNIT * most:
         raise ValueError(f"{_WHO}: separation - 2 radius = {float(free)!r} is within rounding of distances up to "
                          f"{most!r}; pass a smaller radius")
+    if free < Fraction(1, 2**1000):
+        raise ValueError(f"{_WHO}: separation - 2 radius = {float(free)!r} has no reciprocal in doubles; rescale the "
+                         "data")
     near = float(1 / free)
     return near if Fraction(near) * free >= 1 else math.nextafter(near, math.inf)
 

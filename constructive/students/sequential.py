@@ -85,9 +85,12 @@ def _width(gaps: Gaps, gap: float, gap_all: float, ramp: float | None, one_sided
         least, pair = gap, gaps.pair
     else:
         least, pair = min((gap, gaps.pair), (gap_all, gaps.pair_all), key=lambda found: found[0])
-        if least == 0.0 and pair is not None:
+        if gap_all == 0.0 < gap and pair is not None:
             raise ValueError(f"{_WHO}: the two-sided network adds up its bumps, but the boxes of X[{pair[0]}] and "
                              f"X[{pair[1]}], with one label, meet; pass one_sided=True or a smaller radius")
+    if least == 0.0 and pair is not None:
+        raise ValueError(f"{_WHO}: moved to nonnegative coordinates, the boxes of X[{pair[0]}] and X[{pair[1]}] are "
+                         "too close for doubles; move or rescale the data so that all coordinates are positive")
     if ramp is not None:
         return given_ramp(ramp, least, need, pair, DOUBLE, _WHO)
     return default_ramp(least, need, pair, DOUBLE, _WHO)

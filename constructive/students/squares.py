@@ -25,7 +25,7 @@ from constructive.labels import clean_labels
 from constructive.network import Layer, Network
 from constructive.students.data import closest_rivals, distinct_data, require_radius
 from constructive.students.memorizer import Memorizer, Shape, kept, two_classes
-from constructive.students.pairs import root_down
+from constructive.students.pairs import root_down, round_down
 
 Array = NDArray[np.float64]
 _WHO = "square_bumps"
@@ -66,7 +66,7 @@ def square_bumps(X: ArrayLike, y: Any, *, radius: float, levels: int | None = No
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """Centers (k, d), m levels, 1 / R as stored, kappa and 1 / (1 - kappa), both rounded up.
+    """Centers (k, d), m levels, 1 / R rounded up, d - kappa rounded down, 1 / (1 - kappa) rounded up.
 
     On a ball the sum of squares is at most kappa, beyond R at least 1, whatever the rounding of these three numbers.
     """
@@ -74,23 +74,25 @@ class _Plan:
     centers: Array
     levels: int
     inverse: float
-    kappa: float
+    rest: float
     fall: float
 
     @staticmethod
     def of(centers: Array, radius: float, separation: float, levels: int | None) -> _Plan:
         d = centers.shape[1]
+        if separation < 2.0**-400:
+            raise ValueError(f"{_WHO}: data only {separation!r} apart have squares that underflow; rescale them")
         inverse = _up(1 / (Fraction(separation) - Fraction(radius)))
         inside = (Fraction(radius) * Fraction(inverse)) ** 2
         if levels is None:
             m = next(m for m in range(1, _LEVELS + 1) if Fraction(2 * d, 4 ** (m + 1)) <= 1 - inside)
         else:
             m = as_count(levels, _WHO, "levels", at_least=1, at_most=_LEVELS)
-        kappa = _up(inside + Fraction(d, 4 ** (m + 1)))
-        if kappa >= 1:
+        rest = round_down(d - inside - Fraction(d, 4 ** (m + 1)))
+        if rest <= d - 1:
             raise ValueError(f"{_WHO}: levels={m} is too few: d 4^-(m+1) = {d / 4**(m + 1)!r} must be below "
                              f"1 - (radius / (separation - radius))^2 = {float(1 - inside)!r}")
-        return _Plan(centers, m, inverse, kappa, _up(1 / (1 - Fraction(kappa))))
+        return _Plan(centers, m, inverse, rest, _up(1 / (1 - (d - Fraction(rest)))))
 
     def network(self) -> Network:
         """Return the weights: distances, clamps, teeth, and the sum so far of each bump."""
@@ -111,7 +113,7 @@ class _Plan:
                                       np.concatenate([half, np.zeros(k)])))
             share = [2.0 * 4.0**-level * together, -4.0 * 4.0**-level * together]
         last = [*share, sparse.eye_array(k)][: 2 if self.levels == 1 else 3]
-        layers.append(Layer.build(-sparse.hstack(last), np.full(k, d - self.kappa)))
+        layers.append(Layer.build(-sparse.hstack(last), np.full(k, self.rest)))
         layers.append(Layer.build(-self.fall * sparse.eye_array(k), np.ones(k)))
         return Network((*layers, Layer.build(-np.ones((1, k)), [1.0]), Layer.build([[-2.0]], [1.0])))
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from constructive.certificates.distances import read_nearest
 from constructive.certificates.lipschitz import lipschitz
+from constructive.certificates.squares import read_squares
 from constructive.evidence import Verdict
-from constructive.exact import from_network
 from constructive.network import Size
 from constructive.students import (
     Memorizer,
@@ -148,7 +148,7 @@ def nearest_entry(name: str, data: Data, norm: float, radius: float, budget: int
 
 
 def square_entry(name: str, data: Data, budget: int) -> Entry:
-    """Return the entry of one-sided bumps on l_2 balls, whose values are looked at in integers at some points."""
+    """Return the entry of one-sided bumps on l_2 balls: what it computes is read from its weights."""
     radius, (n, d) = data.part(2.0), data.X.shape
     above = int((data.labels.scores > 0).sum())
     if 0 < above < n:
@@ -159,15 +159,11 @@ def square_entry(name: str, data: Data, budget: int) -> Entry:
             shape = Shape(m + 5, above * (2 * d + (m > 1)), above * (4 * d + (m - 1) * (2 * d + 1) + 2) + 1, nonzeros)
             return _unwritten(name, shape, radius, data, 2.0, "value", "coordinates that are 0 not subtracted")
     member = square_bumps(data.X, data.y, radius=radius)
-    rows = data.looked_at(1, 16)
-    tips = np.zeros((rows.size, d))
-    tips[np.arange(rows.size), rows % d] = data.signs[rows, 0] * radius
-    exact = from_network(member.network)
-    right = all(value == sign for points in (data.X[rows], data.X[rows] + tips * (1 - 2.0**-40))
-                for value, sign in zip(exact(points)[:, 0], data.labels.scores[rows], strict=True))
-    by = f"exact values, at {rows.size} data and a point near the rim of each of their balls"
-    return _written(name, member, data, Verdict.CONSISTENT if right else Verdict.REFUTED, by,
-                    Slope(least_slope(data.apart2, radius), member.slope), "value", "one-sided")
+    right = not 0 < above < n or bool(
+        read_squares(member.network).right(data.X, data.labels.scores, radius).all())
+    return _written(name, member, data, Verdict.CONFIRMED if right else Verdict.UNDECIDED,
+                    "exact, squares read from the weights", Slope(least_slope(data.apart2, radius), member.slope),
+                    "value", "one-sided")
 
 
 def _written(name: str, member: Memorizer, data: Data, verdict: Verdict, by: str, slope: Slope, promise: str,

@@ -104,13 +104,14 @@ class Data:
         Every number of the network is rounded to the kind, and so are the points. ``digits``: outputs are the binary
         digits of the class number. A network with a number beyond the range of the kind is wrong everywhere.
         """
-        if isinstance(network, IntegerNetwork):
-            try:
-                network = to_network(network, dtype=kind, rounded=True)
-            except ValueError:
-                return self.X.shape[0]
-        elif network.dtype != np.dtype(kind):
-            network = network.astype(kind)
+        try:
+            with np.errstate(over="ignore"):  # a number that is not finite any more is refused
+                if isinstance(network, IntegerNetwork):
+                    network = to_network(network, dtype=kind, rounded=True)
+                elif network.dtype != np.dtype(kind):
+                    network = network.astype(kind)
+        except ValueError:
+            return self.X.shape[0]
         # a corner of the l_inf ball; of the others a tip
         step = self.signs if norm == math.inf else self.signs * (np.arange(self.X.shape[1]) == 0)
         found = np.zeros(self.X.shape[0], bool)

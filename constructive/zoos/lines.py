@@ -31,9 +31,9 @@ from constructive.zoos.entry import Entry, Slope
 Task = tuple[str, Callable[[], Entry]]
 _BY_ENDS = "exact, on the image of each ball"
 _BY_BOXES = "exact, boxes cut in integers"
-_BY_RULES = "exact, the rules of the groups on the data; not from the weights"
-_PAIRS = 1 << 22
-"""Most pairs of conflicting data among which thresholds are chosen greedily."""
+_BY_RULES = "exact, the rules of the groups"
+_GREEDY, _CUTTING = 8, 128
+"""So many times as long as a nonzero at a datum takes a pair in a greedy choice, a nonzero where boxes are cut."""
 
 
 def line_tasks(data: Data, projection: Projection, direction: str, budget: int) -> Iterator[Task]:
@@ -116,7 +116,7 @@ def norms_multiplied(f: IntegerNetwork) -> Fraction:
 
 
 def grid_tasks(data: Data, budget: int) -> Iterator[Task]:
-    """Yield name and builder of the grids; ``budget``: nonzeros times data up to which weights are proved."""
+    """Yield name and builder of the grids; ``budget`` as for students: nonzeros times data."""
     if not data.two:
         return
     shifted = data.apart if data.apart == math.inf else Fraction(data.apart) / (2 * (data.X.shape[1] + 1))
@@ -125,22 +125,33 @@ def grid_tasks(data: Data, budget: int) -> Iterator[Task]:
     above = int((data.labels.index == 1).sum())
     pairs = above * (data.X.shape[0] - above)
     plans = [("uniform grids", small, "uniform")]
-    if pairs <= _PAIRS:
+    if pairs * _GREEDY > budget:
+        yield "adaptive grids", partial(_refuse, pairs, budget // _GREEDY)
+    else:
         plans += [("adaptive grids, small radius", small, "adaptive")] * (small < data.radius)
         plans.append(("adaptive grids", Fraction(data.radius), "adaptive"))
     for name, radius, shifts in plans:
-        yield name, partial(grid_entry, name, data, radius, shifts, budget)
+        yield name, partial(grid_entry, name, data, radius, shifts, budget // _CUTTING)
+
+
+def _refuse(pairs: int, most: int) -> Entry:
+    raise ValueError(f"{pairs} pairs of conflicting data, more than {most}, would be looked at for every threshold; "
+                     "raise the budget, or call grid_memorizer")
 
 
 def grid_entry(name: str, data: Data, radius: Fraction, shifts: str, budget: int) -> Entry:
-    """Return the entry of a one-sided grid memorizer, proved from its weights where the budget of boxes allows."""
+    """Return the entry of a one-sided grid memorizer: its rules on all data, its weights where the budget allows."""
     f = grid_memorizer(data.X, data.y, radius=radius, shifts=shifts)
-    verdict, by = Verdict.CONFIRMED if not f.broken_rules() else Verdict.REFUTED, _BY_RULES
-    if f.groups and f.nonzeros * data.X.shape[0] <= budget:
-        signs = [int(s) for s in data.labels.scores]
-        proof = certify_on_boxes(f.network, data.X, signs, radius=radius)
-        if proof.verdict is not Verdict.UNDECIDED:
-            verdict, by = proof.verdict, _BY_BOXES
+    verdict, by = Verdict.REFUTED if f.broken_rules() else Verdict.CONFIRMED, _BY_RULES
+    if f.groups:
+        rows = data.looked_at(f.nonzeros, budget)
+        proof = certify_on_boxes(f.network, data.X[rows], [int(s) for s in data.labels.scores[rows]], radius=radius)
+        if proof.verdict is Verdict.REFUTED:
+            verdict = proof.verdict
+        if rows.size < data.X.shape[0]:
+            by = f"{_BY_RULES}, on all data; from the weights on {rows.size} drawn balls of {data.X.shape[0]}"
+        elif proof.verdict is not Verdict.UNDECIDED:
+            by = _BY_BOXES
     lower = least_slope(data.apart, radius)
     groups, thresholds = len(f.groups), f.thresholds
     counts = count(f.network)

@@ -23,7 +23,7 @@ BUDGET = 1 << 28
 """Default number of nonzeros times data up to which a network is written out, run and proved."""
 
 _LONGER = 1 << 5
-"""So many times as long a nonzero takes in integers of any length; where boxes are cut, four times that."""
+"""So many times as long a nonzero takes in integers of any length."""
 
 _COLUMNS = ("member", "nonzeros", "dense", "distinct", "bits", "widest", "depth", "width", "radius", "ratio",
             "on the balls", "proof", "Lipschitz", "arithmetic")
@@ -200,7 +200,7 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
         for name, build in line_tasks(data, projection, direction, most // _LONGER):
             _say(progress, name)
             entries.append(build())
-    tasks = (grid_tasks(data, most // (4 * _LONGER)), box_tasks(data, most), memorizer_tasks(data, most))
+    tasks = (grid_tasks(data, most), box_tasks(data, most), memorizer_tasks(data, most))
     for name, build in (task for group in tasks for task in group):
         _say(progress, name)
         try:

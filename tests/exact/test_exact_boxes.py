@@ -110,6 +110,12 @@ def test_boxes_in_doubles_are_proved_in_integers() -> None:
     assert proof.verdict is Verdict.CONFIRMED
 
 
+def test_one_affine_map_is_proved_too() -> None:
+    f = IntegerNetwork.build([([[(0, 2), (1, -1)]], [1])], inputs=2)
+    assert certify_on_boxes(f, [[1.0, 1.0]], [1], radius=Fraction(1, 3), claim="margin").verdict is Verdict.CONFIRMED
+    assert certify_on_boxes(f, [[1.0, 1.0]], [1], radius=Fraction(1, 2), claim="margin").verdict is Verdict.REFUTED
+
+
 def test_groups_are_parts_of_the_network() -> None:
     X, y = lattice_data(np.random.default_rng(7), 60, 3)
     member = grid_memorizer(X, y, radius=half_separation(X, y) * Fraction(9, 10))

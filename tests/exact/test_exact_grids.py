@@ -12,11 +12,13 @@ from grid_cases import half_separation, lattice_data, targeted, wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constructive.evidence import Verdict
 from constructive.exact.grid_layers import table_of
 from constructive.exact.grids import Group, _clear, broken_rules, uniform_groups
 from constructive.exact.lattices import on_lattice
 from constructive.exact.network import IntegerLayer, IntegerNetwork
 from constructive.exact.shifted_grids import GridMemorizer, grid_memorizer
+from constructive.students import memorize
 
 Array = np.ndarray[Any, Any]
 
@@ -162,6 +164,22 @@ def test_without_the_gate_there_are_wrong_answers() -> None:
     assert wrong(open_gates, points, which) > 0
 
 
+@pytest.mark.slow
+def test_grids_grow_slower_than_merged_boxes_and_are_fewer_numbers_from_three_thousand_data_on() -> None:
+    sizes = {}
+    for n in (200, 1000, 3000):
+        X, y = lattice_data(np.random.default_rng(0), n, 8, bits=20)
+        radius = half_separation(X, y) * Fraction(9, 100)
+        member = grid_memorizer(X, y, radius=radius)
+        assert member.broken_rules() == []
+        sizes[n] = member.nonzeros, memorize(X, y, radius=float(radius), recipe="one-sided").size.nonzeros
+    grids, boxes = zip(*sizes.values(), strict=True)
+    assert grids[0] > boxes[0]
+    assert grids[2] < boxes[2]
+    assert grids[2] < 3000 * 1.25
+    assert grids[2] / grids[1] < boxes[2] / boxes[1]
+
+
 def test_doubles_off_the_lattice_are_moved_and_their_balls_widened() -> None:
     rng = np.random.default_rng(4)
     X, y = rng.normal(size=(12, 2)) * [1e-3, 1e3], [0, 1] * 6
@@ -170,6 +188,22 @@ def test_doubles_off_the_lattice_are_moved_and_their_balls_widened() -> None:
         for c, v in zip(x.tolist(), p.tolist(), strict=True):
             away = abs(Fraction(c) * 2**lattice.power - v)
             assert away + Fraction(1e-4) * 2**lattice.power <= lattice.reach
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-20, 1e12])
+def test_data_of_any_scale_are_memorized(scale: float) -> None:
+    rng = np.random.default_rng(12)
+    X, y = rng.normal(size=(15, 2)) * scale, [0, 1, 1] * 5
+    member = grid_memorizer(X, y, radius=float(half_separation(X, np.where(y, 1, -1))) * 0.5)
+    assert (member.broken_rules(), member.predict(X).tolist()) == ([], y)
+    assert member.certify().verdict is Verdict.CONFIRMED
+
+
+def test_data_of_two_scales_that_no_lattice_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match="58 bits leave fewer than 8 lattice points"):
+        grid_memorizer([[1e-30], [-1e-30], [1e9]], [0, 1, 1], radius=0.0)
+    with pytest.raises(ValueError, match="beyond 58 bits"):
+        grid_memorizer([[1e30], [-1e30]], [0, 1], radius=0.0)
 
 
 def test_a_table_holds_every_code_once_and_in_the_slots_of_its_sign() -> None:

@@ -132,6 +132,19 @@ def test_its_sign_is_right_up_to_half_the_separation_whatever_it_was_built_for(n
     assert (np.sign(member.network(points)[:, 0]) == y[which]).all()
 
 
+@given(st.integers(0, 2**32), st.sampled_from([1.0, math.inf]))
+@settings(max_examples=25)
+def test_signs_are_right_in_doubles_with_a_billionth_of_the_separation_left(seed: int, norm: float) -> None:
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 4))
+    X, y = rng.normal(size=(12, d)) + rng.choice([0.0, 1e3]), np.tile([1, -1], 6)
+    member = nearest_network(X, y, radius=(1 - 2.0**-30) * separation(X, y, norm=norm).distance / 2, norm=norm)
+    toward = X[rng.integers(0, 12, 600)] - np.repeat(X, 50, axis=0)
+    sizes = np.abs(toward).max(axis=1) if norm == math.inf else np.abs(toward).sum(axis=1)
+    moved = np.repeat(X, 50, axis=0) + toward * np.minimum(1.0, member.radius / np.maximum(sizes, 1e-300))[:, None]
+    assert (np.sign(member.network(moved)[:, 0]) == np.repeat(y, 50)).all()
+
+
 def test_on_the_balls_the_values_are_exactly_one_in_rational_arithmetic() -> None:
     rng = np.random.default_rng(6)
     X, y = dyadic(rng, 12, 3)
@@ -187,12 +200,29 @@ def test_other_networks_are_refused(maps: Any) -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"norm": 2}, "norm=2 has no exact distance"), ({"y": ["a", "b", "c"]}, "needs two classes"),
     ({"radius": 0.5}, "radius=0.5 needs l_inf separation"), ({"y": [0.0, 0.5, 1.0]}, "needs two classes"),
+    ({"X": [[0.0], [1e-310], [3e-310]], "radius": 0.0}, "has no reciprocal in doubles"),
     ({"radius": 0.5 * (1 - 2.0**-52)}, "within rounding"),
 ])
 def test_bad_input_is_refused_in_words(change: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"X": [[0.0], [1.0], [2.0]], "y": [0, 1, 0], "radius": 0.25} | change
     with pytest.raises(ValueError, match=message):
         nearest_network(**arguments)
+
+
+@given(members(8), st.integers(0, 2**32))
+@settings(max_examples=20)
+def test_turned_labels_turn_it_and_neither_order_nor_place_of_the_data_matter(member: Memorizer, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    order, shift = rng.permutation(len(member.X)), rng.integers(-8, 9, member.X.shape[1]) / 4.0
+    options: dict[str, Any] = {"radius": member.radius, "norm": member.norm}
+    turned = nearest_network(member.X, -member.y, **options)
+    moved = nearest_network(member.X[order] + shift, member.y[order], **options)
+    zeros = 2 * int((member.X == 0).sum()) - 2 * int((member.X + shift == 0).sum())
+    assert moved.network.size.nonzeros == member.network.size.nonzeros + zeros
+    for x in rng.integers(-80, 81, (4, member.X.shape[1])) / 64.0:
+        value = member.network.exact(x.tolist())[0]
+        assert turned.network.exact(x.tolist())[0] == -value
+        assert moved.network.exact((x + shift).tolist())[0] == value
 
 
 def test_with_one_class_it_is_constant() -> None:

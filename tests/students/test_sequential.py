@@ -162,6 +162,27 @@ def test_overlapping_boxes_of_one_label_are_refused_by_the_two_sided_network() -
         sequential_boxes([[0.0], [0.125], [1.0]], [1, 1, -1], radius=0.125)
 
 
+def test_data_that_moving_would_make_equal_are_refused() -> None:
+    X = [[1e-20], [-1e-20], [-1.0]]
+    assert memorize(X, [1, -1, 1], radius=0.0, recipe="one-sided").certify().verdict is Verdict.CONFIRMED
+    for one_sided in (True, False):
+        with pytest.raises(ValueError, match="too close for doubles"):
+            sequential_boxes(X, [1, -1, 1], radius=0.0, one_sided=one_sided)
+
+
+@given(st.integers(0, 2**32), st.booleans())
+@settings(max_examples=25)
+def test_data_of_any_scale_are_certified_or_refused(seed: int, one_sided: bool) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(6, 2)) * 10.0 ** rng.integers(-12, 13, (6, 2))
+    apart = separation(X, [0, 1] * 3).distance if one_sided else separation(X).distance
+    try:
+        member = sequential_boxes(X, [0, 1] * 3, radius=0.45 * apart, one_sided=one_sided)
+    except ValueError:
+        return
+    assert member.certify("interval").verdict is Verdict.CONFIRMED
+
+
 @pytest.mark.parametrize(("change", "kind", "message"), [
     ({"y": [0.5, 1.5]}, ValueError, None), ({"y": [0, 1]}, ValueError, "radius=0.5 needs l_inf separation"),
     ({"X": [[0.0]]}, ValueError, "X has 1 rows but y has 2"), ({"radius": -1}, ValueError, "radius=-1.0 must be >= 0"),

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructive.students import separation
+from constructive.calculus import affine
+from constructive.certificates.squares import read_squares
+from constructive.network import Layer, Network
+from constructive.students import memorize, nearest_network, separation
 from constructive.students.memorizer import Shape
 from constructive.students.squares import square_bumps
 
@@ -119,6 +122,7 @@ def test_no_secant_is_steeper_than_the_slope() -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"radius": 0.5}, "radius=0.5 needs l_2 separation"), ({"levels": 0}, "levels=0 must be >= 1"),
     ({"X": np.eye(2) * 1.0, "y": [0, 1], "radius": 0.7, "levels": 1}, "levels=1 is too few"),
+    ({"X": [[0.0], [1e-200]], "radius": 0.0}, "rescale them"),
     ({"y": ["a", "b", "c"], "X": [[0.0], [1.0], [2.0]]}, "needs two classes"),
 ])
 def test_bad_input_is_refused_in_words(change: dict[str, Any], message: str) -> None:
@@ -131,3 +135,45 @@ def test_with_one_class_it_is_constant() -> None:
     member = square_bumps([[0.0], [1.0]], [1, 1], radius=3.0)
     assert (member.network([[7.0]]).item(), member.shape.nonzeros, member.slope) == (1.0, 1, 0.0)
     assert math.isfinite(member.radius)
+
+
+@given(st.integers(3, 10), st.integers(1, 4), st.sampled_from([0.0, 0.25, 0.4375]), st.integers(0, 2**32))
+@settings(max_examples=25)
+def test_the_weights_alone_prove_the_balls(n: int, d: int, share: float, seed: int) -> None:
+    X, y = dyadic(np.random.default_rng(seed), n, d)
+    radius = share * separation(X, y, norm=2).distance
+    member = square_bumps(X, y, radius=radius)
+    rule = read_squares(member.network)
+    assert sorted(map(tuple, rule.centers.tolist())) == sorted(map(tuple, X[y == 1].tolist()))
+    assert rule.right(X, y, radius).all()
+    assert not rule.right(X, y, 1.01 * radius + 0.01).all()
+
+
+def test_a_weight_that_was_moved_is_refused_or_told() -> None:
+    rng = np.random.default_rng(2)
+    X, y = dyadic(rng, 8, 2)
+    member = square_bumps(X, y, radius=0.3 * separation(X, y, norm=2).distance)
+    refused = 0
+    for k in range(member.network.depth):
+        for _ in range(6):
+            layers = list(member.network.layers)
+            weight, bias = layers[k].weight.copy(), layers[k].bias.copy()
+            if rng.random() < 0.5:
+                weight.data[rng.integers(weight.data.size)] *= rng.choice([-1.0, 0.5])
+            else:
+                bias[rng.integers(bias.size)] += rng.choice([-0.25, 0.25])
+            layers[k] = Layer.build(weight, bias)
+            try:
+                rule = read_squares(Network(tuple(layers)))
+            except ValueError:
+                refused += 1
+                continue
+            assert not rule.right(X, y, member.radius).all()
+    assert refused > 30
+
+
+def test_other_networks_are_refused() -> None:
+    for network in (affine([[1.0]]), memorize([[0.0], [1.0]], [0, 1], radius=0.25).to_network(),
+                    nearest_network([[0.0], [1.0]], [0, 1], radius=0.25).network):
+        with pytest.raises(ValueError, match="read_squares"):
+            read_squares(network)

@@ -33,8 +33,7 @@ def test_every_formula_is_the_count(table: Zoo) -> None:
 
 
 def test_every_promise_is_proved(table: Zoo) -> None:
-    assert {entry.name: entry.proof for entry in table if entry.proof is not Verdict.CONFIRMED} == {
-        "square bumps, l_2": Verdict.CONSISTENT}  # in l_2 values are looked at, not proved
+    assert {entry.name: entry.proof for entry in table if entry.proof is not Verdict.CONFIRMED} == {}
     assert table.left_out == ()
     assert table.report().verdict is Verdict.CONFIRMED
 
@@ -127,6 +126,9 @@ def test_beyond_the_budget_sizes_are_given_by_formula(table: Zoo) -> None:
     assert few["nearest neighbor"].slope.upper == table.least(table["nearest neighbor"])
     assert few["plateaus"].proof is Verdict.CONSISTENT
     assert "on 16 drawn balls of 24" in few["plateaus"].proved_by
+    assert "from the weights on 16 drawn balls of 24" in few["adaptive grids"].proved_by
+    none = zoo(X, Y, draws=1, budget=1)
+    assert any(name == "adaptive grids" and "pairs of conflicting data" in why for name, why in none.left_out)
     assert few["plateaus"].slope is not None
     assert few["plateaus"].slope.exact
     for name in ("nearest neighbor", "sequential boxes", "boxes"):
@@ -172,3 +174,20 @@ def test_real_labels_and_conflicting_duplicates_are_refused() -> None:
 def test_an_unknown_member_is_refused_with_the_list(table: Zoo) -> None:
     with pytest.raises(KeyError, match="nearest neighbor"):
         table["farthest neighbor"]
+
+
+@pytest.mark.parametrize(("points", "labels"), [
+    ([[0.5]], [1]), ([[0.0], [0.0], [1.0], [1.0]], ["a", "a", "b", "b"]), ([[0.0], [1.0], [2.0]], [0, 1, 2]),
+    ([[0.0, 1e-200], [2e-200, 1e-200], [5e-200, 1e-200]], [True, False, True]), ([[1e6], [1e6 + 0.125]], [0, 1])])
+def test_few_equal_tiny_and_distant_data_are_legal(points: list[list[float]], labels: list[object]) -> None:
+    found = zoo(points, labels, draws=10)
+    assert found.report().verdict is Verdict.CONFIRMED
+    assert len(found) >= 7
+
+
+def test_data_whose_networks_single_precision_cannot_hold_make_no_warning() -> None:
+    found = zoo([[1e-300, 0.0], [0.0, 0.0], [1e-300, 1e-300]], [0, 1, 0], draws=10)
+    assert found["boxes"].wrong32 == 3
+    assert found["boxes"].wrong64 == 0
+    assert found["boxes"].arithmetic == "float64"
+    assert found.report().verdict is Verdict.CONFIRMED

@@ -138,6 +138,12 @@ def test_the_floor_through_the_effective_ridge_is_above_the_simple_one(spectrum,
     assert expected_trace_floors(spectrum, 60).max() == pytest.approx(simple, rel=5e-4)
 
 
+@pytest.mark.parametrize(("spectrum", "stated"), [
+    (spiked(4, 1.0, 596, 6.0), 11.06), (logarithmic(600), 1028.0), (isotropic(240), 60 / 179)])
+def test_published_ceilings_of_the_expected_trace(spectrum, stated):
+    assert expected_trace(spectrum, 60).upper == pytest.approx(stated, rel=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["spiked", "logarithmic", "harmonic", "flat"])
 @pytest.mark.parametrize("ridge", [0.0, 0.05])
 def test_the_mean_over_designs_lies_between_the_bounds(kind, ridge):

@@ -180,6 +180,14 @@ def test_many_samples_try_fewer_cuts_and_never_gain_by_it():
     assert (found >= 0.97 * np.array(every[0])).all()
 
 
+def test_up_to_two_hundred_samples_every_cut_is_tried():
+    import constructive.ridge.coordinate_bounds as module
+    spectrum = power_law(300, 1.2)
+    few = moment_floors(spectrum, 150, 0.01, 1.0)
+    every = module._one(spectrum, 150, 0.01, 1.0, np.arange(148))
+    assert [float(v) for v in (few.bias, few.variance, few.signal_energy, few.noise_energy)] == list(every)
+
+
 def test_ten_thousand_million_eigenvalues_cost_two_blocks():
     floors = moment_floors(spiked(10, 1.0, 10**10, 10.0), 200, [0.0, 1e-3], 1.0)
     assert np.isfinite(floors.energy).all()

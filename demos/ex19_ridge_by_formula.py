@@ -299,7 +299,7 @@ def region_table(region):
     floors, limit = region["floors"], region["limit"]
     lines = [(region["penalties"][k], region["risk"][k], region["energy"][k], floors.risk[k], floors.energy[k],
               limit.risk[k], limit.energy[k]) for k in (0, 8, 16, 24, 31)]
-    columns = ("ridge", "risk", "squared length", "floor", "floor", "limit", "limit")
+    columns = ("ridge", "risk", "squared length", "risk, floor", "length, floor", "risk, limit", "length, limit")
     return con.evidence.Table("A ridge path and its floors, 1 / (j log^1.5), n = 80, p = 800", columns, tuple(lines))
 
 

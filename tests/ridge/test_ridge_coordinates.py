@@ -9,7 +9,7 @@ from scipy.special import chdtri
 
 from constructive.ridge.coordinate_bounds import bias_floor, kappa_floor, moment_floors, noise_coefficients
 from constructive.ridge.effective import effective_ridge
-from constructive.ridge.spectra import Spectrum, isotropic, power_law, spiked
+from constructive.ridge.spectra import Spectrum, isotropic, logarithmic, power_law, spiked
 
 HARMONIC = power_law(12, 1.0, signal_exponent=2.0, signal=None)
 KINDS = ["spiked", "logarithmic", "harmonic", "flat"]
@@ -140,6 +140,17 @@ def test_published_floors_of_the_spiked_spectrum():
     assert floors.noise_energy == pytest.approx([7.038, 2.061, 0.0879], abs=6e-4)
 
 
+@pytest.mark.parametrize(("spectrum", "ridge", "stated"), [
+    (logarithmic(600, signal=None), 0.0, (0.0001, 0.3475, 1.889, 75.3)),
+    (logarithmic(600, signal=None), 0.1, (0.0364, 0.0391, 0.985, 0.814)),
+    (isotropic(240), 0.0, (0.5594, 0.1353, 0.0381, 0.1353))], ids=["logarithmic", "logarithmic, ridge", "isotropic"])
+def test_published_floors_of_other_spectra(spectrum, ridge, stated):
+    """n = 60: bias, variance, signal and noise energy; the published ones tried fewer sets K, and are no larger."""
+    floors = moment_floors(spectrum, 60, ridge, 1.0)
+    found = [float(v) for v in (floors.bias, floors.variance, floors.signal_energy, floors.noise_energy)]
+    assert found == pytest.approx(list(stated), rel=4e-3, abs=6e-5)
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_with_two_samples_or_fewer_only_the_bias_has_a_floor(n):
     floors = moment_floors(isotropic(20), n, [0.0, 0.5], 1.0)
@@ -167,6 +178,14 @@ def test_many_samples_try_fewer_cuts_and_never_gain_by_it():
     found = np.array([few.bias, few.variance, few.signal_energy, few.noise_energy])
     assert (found <= np.array(every[0]) * (1 + 1e-12)).all()
     assert (found >= 0.97 * np.array(every[0])).all()
+
+
+def test_up_to_two_hundred_samples_every_cut_is_tried():
+    import constructive.ridge.coordinate_bounds as module
+    spectrum = power_law(300, 1.2)
+    few = moment_floors(spectrum, 150, 0.01, 1.0)
+    every = module._one(spectrum, 150, 0.01, 1.0, np.arange(148))
+    assert [float(v) for v in (few.bias, few.variance, few.signal_energy, few.noise_energy)] == list(every)
 
 
 def test_ten_thousand_million_eigenvalues_cost_two_blocks():

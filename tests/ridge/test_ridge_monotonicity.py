@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from constructive.ridge.equivalents import deterministic_equivalent
 from constructive.ridge.monotonicity import best_ridges
-from constructive.ridge.risk import dual_norm
+from constructive.ridge.risk import adversarial_risk, dual_norm
 from constructive.ridge.spectra import spiked
 
 RADII = [0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0]
@@ -94,6 +94,16 @@ def test_published_risks_at_the_optima_of_the_spiked_equivalents():
 
 def test_among_equal_risks_the_largest_ridge_is_taken():
     assert best_ridges([0.0, 1.0, 2.0], [1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [0.0, 1.0]).ridges.tolist() == [2.0, 2.0]
+
+
+def test_noise_of_test_labels_counts_as_risk():
+    ridges, risks, norms = [0.0, 1.0, 2.0], np.array([0.5, 0.3, 0.6]), np.array([2.0, 1.0, 0.5])
+    found = best_ridges(ridges, risks, norms, [0.0, 0.5, 1.0], label_noise=0.25)
+    curves = np.array([adversarial_risk(risks, norms**2, radius, 0.25) for radius in (0.0, 0.5, 1.0)])
+    assert (found.risks == curves.min(axis=1)).all()
+    assert found.ridges.tolist() == np.array(ridges)[curves.argmin(axis=1)].tolist()
+    # more than the noise itself is added: it stands under the root too
+    assert best_ridges(ridges, risks, norms, [0.5]).risks[0] + 0.25 < found.risks[1]
 
 
 def test_wrong_arguments_are_named():

@@ -109,6 +109,12 @@ def test_the_expected_floor_is_false_for_fewer_eigenvalues_than_samples_and_the_
     assert found.width < 1e-7
 
 
+def test_the_exact_value_below_n_counts_every_eigenvalue_of_a_block():
+    assert expected_trace(isotropic(10, 0.5), 20).upper == pytest.approx(10 / 0.5 / 9, rel=1e-8)
+    two = Spectrum([1.0, 0.25], [2, 3], [0.0, 0.0])
+    assert expected_trace(two, 20).lower == pytest.approx((2 + 12) / 14, rel=1e-8)
+
+
 def test_the_exact_value_below_n_is_the_mean_over_designs():
     spectrum, n, draws = power_law(6, 1.1), 20, 2000
     X = np.random.default_rng(3).normal(size=(draws, n, 6)) * np.sqrt(spectrum.eigenvalues)
@@ -136,6 +142,12 @@ def test_golden_values_of_the_harmonic_spectrum():
 def test_the_floor_through_the_effective_ridge_is_above_the_simple_one(spectrum, sharper, simple):
     assert expected_trace(spectrum, 60).lower == pytest.approx(sharper, rel=5e-4)
     assert expected_trace_floors(spectrum, 60).max() == pytest.approx(simple, rel=5e-4)
+
+
+@pytest.mark.parametrize(("spectrum", "stated"), [
+    (spiked(4, 1.0, 596, 6.0), 11.06), (logarithmic(600), 1028.0), (isotropic(240), 60 / 179)])
+def test_published_ceilings_of_the_expected_trace(spectrum, stated):
+    assert expected_trace(spectrum, 60).upper == pytest.approx(stated, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["spiked", "logarithmic", "harmonic", "flat"])

@@ -204,6 +204,20 @@ def test_a_model_of_shifted_data_is_told_by_its_intercept() -> None:
         assert "intercept_ is not that of the ridge solution" in found.notes[0]
 
 
+def test_the_distance_is_relative_to_the_solution() -> None:
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    theta = ridge_path(X, y, [0.1]).coefficients[0]
+    model = SimpleNamespace(coef_=1.5 * theta, intercept_=0.0, alpha=2.0, fit_intercept=False)
+    found = analyze_ridge(model, X, y, radii=0.1, noise_variance=0.7)
+    assert found.distance == pytest.approx(0.5, rel=1e-12)
+    gain = np.linalg.solve(X.T @ X + 2.0 * np.eye(3), X.T)
+    assert found.noise_energy == pytest.approx(0.7 * (gain**2).sum(), rel=1e-12)
+    left = np.eye(20) - X @ gain
+    told = analyze_ridge(model, X, y, radii=0.1).noise_variance
+    assert told == pytest.approx(((left @ y) ** 2).sum() / np.trace(left @ left), rel=1e-12)
+
+
 def test_the_training_mean_is_that_of_the_labels_with_and_without_intercept() -> None:
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(20, 3)), rng.normal(size=20) + 5.0

@@ -158,3 +158,8 @@ def test_a_kink_that_was_not_named_is_noticed() -> None:
     kind = activation(lambda z: np.abs(z - 0.3), lambda z: np.sign(z - 0.3), name="fold at 0.3")
     with pytest.raises(ValueError, match=r"'fold at 0\.3' carries; pass its kinks"):
         hermite_coefficients(kind, 4)
+
+
+def test_what_is_no_activation_is_refused() -> None:
+    with pytest.raises(TypeError, match="activation must be an Activation, got 'relu'"):
+        FeatureModel(np.eye(2), "relu")  # type: ignore[arg-type]

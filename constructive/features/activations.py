@@ -29,6 +29,7 @@ class Activation:
     ``mean`` = E function(G), ``linear`` = E derivative(G) = E[G function(G)], ``nonlinear`` = the variance of
     function(G) less linear^2, ``slope_excess`` = the variance of derivative(G). Only the last three enter asymptotic
     predictions. slope_excess >= 2 nonlinear always: Hermite coefficients of degree k >= 2 count k times in it.
+    ``kinks`` are the points where function is not smooth; integrals are cut there.
 
     >>> a = relu()
     >>> float(a(np.array(0.0))), a.linear, a.slope_excess
@@ -42,6 +43,7 @@ class Activation:
     linear: float
     nonlinear: float
     slope_excess: float
+    kinks: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         who = "Activation"
@@ -52,6 +54,7 @@ class Activation:
             object.__setattr__(self, name, as_number(getattr(self, name), who, name))
         for name in ("nonlinear", "slope_excess"):
             object.__setattr__(self, name, as_number(getattr(self, name), who, name, at_least=0.0))
+        object.__setattr__(self, "kinks", tuple(as_number(kink, who, "kinks") for kink in self.kinks))
 
     def __call__(self, z: ArrayLike) -> Array:
         """Return function(z) - mean, the shape of z."""
@@ -70,7 +73,7 @@ def relu() -> Activation:
     >>> round(relu().nonlinear, 10)
     0.0908450569
     """
-    return Activation("relu", _positive_part, _step, 1.0 / ROOT_TWO_PI, 0.5, 0.25 - 0.5 / math.pi, 0.25)
+    return Activation("relu", _positive_part, _step, 1.0 / ROOT_TWO_PI, 0.5, 0.25 - 0.5 / math.pi, 0.25, (0.0,))
 
 
 def activation(function: Function, derivative: Function, kinks: Iterable[float] = (), *,
@@ -92,7 +95,8 @@ def activation(function: Function, derivative: Function, kinks: Iterable[float] 
     for argument, value in (("function", function), ("derivative", derivative)):
         if not callable(value):
             raise TypeError(f"{who}: {argument} must be callable, got {value!r}")
-    cuts = _cuts([as_number(kink, who, "kinks") for kink in kinks])
+    named = tuple(as_number(kink, who, "kinks") for kink in kinks)
+    cuts = cuts_between(named)
     mean = _gaussian_mean(function, cuts)
     linear = _gaussian_mean(lambda z: z * (function(z) - mean), cuts)
     nonlinear = _gaussian_mean(lambda z: (function(z) - mean - linear * z) ** 2, cuts)
@@ -106,7 +110,7 @@ def activation(function: Function, derivative: Function, kinks: Iterable[float] 
         nonlinear = slope_excess = 0.0
     if linear * linear <= 1e-24 * size:
         linear = 0.0
-    return Activation(name, function, derivative, mean, linear, nonlinear, slope_excess)
+    return Activation(name, function, derivative, mean, linear, nonlinear, slope_excess, named)
 
 
 def _positive_part(z: Array) -> Array:
@@ -117,15 +121,23 @@ def _step(z: Array) -> Array:
     return np.asarray(z > 0.0, dtype=np.float64)
 
 
-def _cuts(kinks: list[float]) -> list[float]:
-    """Return the ends of the pieces: whole numbers and kinks within reach."""
+def cuts_between(kinks: Iterable[float]) -> list[float]:
+    """Return the ends of the pieces for integrals against the normal density: whole numbers and kinks within reach.
+
+    >>> len(cuts_between([0.0, 0.5, 99.0]))
+    76
+    """
     return sorted({*(float(k) for k in range(-REACH, REACH + 1)), *(kink for kink in kinks if abs(kink) < REACH)})
 
 
 def _gaussian_mean(function: Function, cuts: list[float]) -> float:
     """Return E function(G), summed over the pieces between cuts."""
     def integrand(z: float) -> float:
-        return float(function(np.float64(z))) * math.exp(-0.5 * z * z) / ROOT_TWO_PI  # type: ignore[arg-type]
+        value = np.asarray(function(np.asarray(z)))
+        if value.size != 1 or value.dtype.kind not in "biuf":
+            raise ValueError("activation: functions must map arrays to real arrays of the same shape, but at a single "
+                             f"number one returns shape {value.shape} and dtype {value.dtype}")
+        return float(value.item()) * math.exp(-0.5 * z * z) / ROOT_TWO_PI
 
     values, error = [], 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below

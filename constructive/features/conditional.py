@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constructive._checks import as_count, as_number, as_points
+from constructive._checks import as_count, as_number
 from constructive.features.activations import Activation
+from constructive.features.model import as_unit_rows
 from constructive.features.prediction import Prediction, solve_system
 from constructive.features.ridgeless import least_norm
 from constructive.features.system import System, as_test_radius, random_features, threshold
@@ -24,7 +25,7 @@ def conditional_prediction(weights: ArrayLike, beta: ArrayLike, *, samples: int,
     at d = 400. The matrix J^2 is its limit linear^2 W W^T + slope_excess I here. Its own threshold, see
     :func:`conditional_zero_radius`.
 
-    Raises ValueError as ``adversarial_asymptotics``, or for shapes that do not fit.
+    Raises ValueError as ``adversarial_asymptotics``, for rows that are not unit vectors, or for shapes that do not fit.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -57,7 +58,7 @@ def conditional_zero_radius(weights: ArrayLike, beta: ArrayLike, *, samples: int
 
 def _conditional(weights: ArrayLike, beta: ArrayLike, samples: int, noise: float, radius: float, ridge: float,
                  activation: Activation | None, who: str) -> System:
-    W = as_points(weights, who, "weights")
+    W = as_unit_rows(weights, who)
     N, d = W.shape
     direction = np.asarray(beta, dtype=np.float64)
     if direction.shape != (d,) or not np.isfinite(direction).all():

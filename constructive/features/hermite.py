@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from constructive.features.activations import Activation
+from constructive.features.activations import Activation, cuts_between
 
 Array = NDArray[np.float64]
-_REACH, _NODES = 37, 64
+_NODES = 64
 _MOST = 2048
 _DIGITS = 1e-12
 
@@ -18,24 +18,26 @@ _DIGITS = 1e-12
 def hermite_coefficients(activation: Activation, degree: int) -> Array:
     """Return E[sigma(G) h_k(G)], k = 0..degree, h_k the orthonormal Hermite polynomials, sigma centered.
 
-    By Gauss-Legendre rules between whole numbers. Raises ValueError if the first coefficient and the sum of squares are
-    not those that the activation carries: it has a kink elsewhere, which these rules do not see.
+    By Gauss-Legendre rules between whole numbers and kinks. Raises ValueError if the first coefficient and the sum of
+    squares are not those that the activation carries: it has a kink that was not named, which these rules do not see.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    starts = np.arange(-_REACH, _REACH)
-    z = (starts[:, None] + (nodes + 1.0) / 2.0).ravel()
+    nodes, steps = np.polynomial.legendre.leggauss(_NODES)
+    cuts = np.array(cuts_between(activation.kinks))
+    z = (cuts[:-1, None] + np.diff(cuts)[:, None] * (nodes + 1.0) / 2.0).ravel()
+    weights = (np.diff(cuts)[:, None] * steps / 2.0).ravel()
     root = np.exp(-z * z / 4.0) / (2.0 * np.pi)**0.25  # of the density: polynomials times it stay of moderate size
-    values = activation(z) * root * np.tile(weights / 2.0, starts.size)
+    values = activation(z) * root * weights
     found = np.empty(degree + 1)
     before, here = np.zeros_like(z), root
     for k in range(degree + 1):
         found[k] = values @ here
         before, here = here, (z * here - np.sqrt(k) * before) / np.sqrt(k + 1.0)
-    total = float((activation(z) * root)**2 @ np.tile(weights / 2.0, starts.size))
+    total = float((activation(z) * root)**2 @ weights)
     size = activation.linear**2 + activation.nonlinear
-    if abs(total - size) > 1e-11 * size or (degree >= 1 and abs(found[1] - activation.linear) > 1e-11 * size**0.5):
+    first = abs(found[1] - activation.linear) if degree >= 1 else 0.0
+    if abs(total - size) > 1e-11 * size + 1e-28 or first > 1e-11 * size**0.5 + 1e-14:
         raise ValueError(f"hermite_coefficients: E sigma(G)^2 = {total!r} must equal {size!r}, which "
-                         f"{activation.name!r} carries; its kinks must lie at whole numbers")
+                         f"{activation.name!r} carries; pass its kinks to features.activation")
     return found
 
 

@@ -22,9 +22,9 @@ def linear_asymptotics(sample_ratio: float, noise: float, radius: float, ridge: 
 
     n samples of d inputs, n/d -> sample_ratio; y = <x, beta> + ``noise`` g with x and g standard normal and
     |beta| = ``signal``. At radius = ridge = 0 and sample_ratio < 1 it is the interpolator of least |b|, the limit of
-    both. Without noise and ridge b = beta exactly up to :func:`recovery_radius`: then every residual is 0, which is not
-    the limit noise -> 0, where a share 1/sample_ratio of them is. Risks are infinite for sample_ratio = 1 with noise
-    and neither radius nor ridge.
+    both. Without noise b = beta exactly if ridge <= radius (R - radius), R = :func:`recovery_radius`: every residual is
+    then 0, which is not the limit noise -> 0, where a share 1/sample_ratio of them is. Risks are infinite for
+    sample_ratio = 1 with noise and neither radius nor ridge.
 
     Raises ValueError for sample_ratio <= 0 and negative noise, radii, ridge and signal.
 
@@ -37,7 +37,9 @@ def linear_asymptotics(sample_ratio: float, noise: float, radius: float, ridge: 
     who = "linear_asymptotics"
     system = _linear_regression(sample_ratio, noise, radius, ridge, signal, who)
     attack = as_test_radius(test_radius, system.radius, who)
-    if system.noise == system.ridge == 0.0 and system.radius <= recovery_radius(sample_ratio) and system.ratio <= 1.0:
+    # |residual| has a kink that a ridge does not move at once: the multipliers that prove b = beta need room for it
+    room = system.radius * (recovery_radius(sample_ratio) - system.radius)
+    if system.noise == 0.0 and system.ridge <= room and system.ratio <= 1.0:
         return _recovered(system, attack)
     if system.radius > 0.0 or system.ridge > 0.0 or system.noise + system.signal == 0.0:
         return solve_system(system, attack)
@@ -59,7 +61,8 @@ def recovery_radius(sample_ratio: float) -> float:
     """Return the largest radius at which training without noise and ridge recovers beta exactly; 0 for few samples.
 
     With erf(nu / sqrt 2) = 1/sample_ratio, sample_ratio > 1: the root of
-    (2 phi(nu) / nu - (1 - 1/sample_ratio)) / sample_ratio.
+    (2 phi(nu) / nu - (1 - 1/sample_ratio)) / sample_ratio. A ridge is overcome as well where it is at most
+    radius * (this - radius).
 
     >>> round(recovery_radius(2.0), 10)
     0.4702512644
@@ -89,6 +92,7 @@ def _recovered(system: System, test_radius: float) -> Prediction:
     nu = math.sqrt(2.0) * float(erfinv(system.ratio))
     return replace(
         null_prediction(system, test_radius), standard_risk=0.0, adversarial_risk=attacked_risk(0.0, m, test_radius),
-        gradient_norm=m, fitted=1.0, objective=0.5 * (system.radius * m) ** 2, training_error=0.0, mean_residual=0.0,
+        gradient_norm=m, fitted=1.0, objective=0.5 * ((system.radius * m) ** 2 + system.ridge * system.signal),
+        training_error=0.0, mean_residual=0.0,
         weight_energy=system.signal, alignment=system.signal, kappa=0.0 if nu < math.inf else math.inf,
         q=math.inf if system.radius > 0.0 else 0.0, nu=nu, zero=m == 0.0)

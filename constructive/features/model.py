@@ -44,12 +44,10 @@ class FeatureModel:
     activation: Activation
 
     def __post_init__(self) -> None:
-        rows = as_points(self.weights, "FeatureModel", "weights").copy()
-        norms = np.linalg.norm(rows, axis=1)
-        if np.abs(norms - 1.0).max() > 1e-9:
-            k = int(np.argmax(np.abs(norms - 1.0)))
-            raise ValueError(f"FeatureModel: the rows of weights must be unit vectors, but |weights[{k}]| = "
-                             f"{float(norms[k])!r}; divide each row by its norm")
+        if not isinstance(self.activation, Activation):
+            raise TypeError(f"FeatureModel: activation must be an Activation, got {self.activation!r}; make one with "
+                            "features.activation")
+        rows = as_unit_rows(self.weights, "FeatureModel").copy()
         rows.setflags(write=False)
         object.__setattr__(self, "weights", rows)
 
@@ -143,6 +141,21 @@ class FeatureModel:
             return found**2 if order == 0 else np.arange(1, k + 2) * found[1:]**2
 
         return squares
+
+
+def as_unit_rows(weights: ArrayLike, who: str) -> Array:
+    """Return weights as (N, d) float64; ValueError for rows that are not unit vectors to 1e-9.
+
+    >>> as_unit_rows([[0, -1]], "me").tolist()
+    [[0.0, -1.0]]
+    """
+    rows = as_points(weights, who, "weights")
+    norms = np.linalg.norm(rows, axis=1)
+    k = int(np.argmax(np.abs(norms - 1.0)))
+    if abs(norms[k] - 1.0) > 1e-9:
+        raise ValueError(f"{who}: the rows of weights must be unit vectors, but |weights[{k}]| = {float(norms[k])!r}; "
+                         "divide each row by its norm")
+    return rows
 
 
 def draw_task(inputs: int, samples: int, *, noise: float, rng: Rng = None, signal: float = 1.0) -> Task:

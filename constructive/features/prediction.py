@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from constructive._checks import as_number
-from constructive.features.system import System, threshold
+from constructive.features.system import LARGEST, System, threshold
 
 # The relative error of q, kappa and m just below the threshold is a rounding over the relative distance to it.
 NEAR_ZERO = 1e-12
@@ -59,7 +59,8 @@ class Prediction:
         (True, True)
         """
         return attacked_risk(self.standard_risk, self.gradient_norm,
-                             as_number(test_radius, "Prediction.robust_risk", "test_radius", at_least=0.0))
+                             as_number(
+            test_radius, "Prediction.robust_risk", "test_radius", at_least=0.0, at_most=LARGEST))
 
 
 def attacked_risk(standard_risk: float, gradient_norm: float, radius: float) -> float:

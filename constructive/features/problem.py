@@ -11,6 +11,7 @@ import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 
 from constructive._checks import as_number, as_points
+from constructive.features.system import LARGEST, SMALLEST
 
 Array = NDArray[np.float64]
 _SINGULAR = 8.0 * float(np.finfo(float).eps)
@@ -50,6 +51,10 @@ class AdversarialProblem:
         who = "AdversarialProblem.of"
         F = as_points(features, who, "features")
         labels = as_labels(y, F.shape[0], who)
+        size = float(np.abs(labels).max())
+        if size > 0.0 and not SMALLEST <= size <= LARGEST:
+            raise ValueError(f"{who}: the largest |y[i]| = {size!r} must be 0 or from {SMALLEST} to {LARGEST}, where "
+                             "squares are numbers; divide y by it")
         squared = as_points(gradient_matrix, who, "gradient_matrix", dimension=F.shape[1])
         if squared.shape[0] != squared.shape[1]:
             raise ValueError(f"{who}: gradient_matrix must be square, got shape {squared.shape}")
@@ -126,11 +131,14 @@ class AdversarialProblem:
         who = "AdversarialProblem.dual_value"
         raw = np.asarray(u, dtype=np.float64)
         if raw.shape != self.y.shape or not np.isfinite(raw).all():
-            raise ValueError(f"{who}: u must be {self.samples} finite numbers, got shape {raw.shape}")
+            raise ValueError(f"{who}: u must be {self.samples} finite numbers, got {raw!r}")
         eps = as_number(radius, who, "radius", at_least=0.0)
         z = as_number(ridge, who, "ridge", at_least=0.0)
+        if z > 0.0 and float(np.abs(raw).max()) > LARGEST:
+            raise ValueError(f"{who}: with a ridge multipliers must be at most {LARGEST} in size; no larger ones help")
         if z > 0.0:
             return self.spectrum().dual_value(self.y, raw, eps, z)
+        raw = np.ldexp(raw, -math.frexp(float(np.abs(raw).max()))[1])  # no multiple of u is better: one of size 1
         gain = float(raw @ self.y)
         if gain <= 0.0:
             return 0.0

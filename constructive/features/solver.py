@@ -21,7 +21,7 @@ Status = Literal["zero", "interpolates", "active set", "interior", "reweighted",
 GAP = 1e-10
 _WARM, _AGAIN, _PASSES, _PATIENCE, _EVALUATIONS, _NEARLY = 12, 50, 30, 3, 10, 1e-4
 _INWARD, _INWARD_PATIENCE, _INWARD_EVALUATIONS = 80, 8, 4
-_DEPENDENT = 1e-11
+_DEPENDENT, _FAINT = 1e-11, 1e-30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +81,9 @@ def fit_problem(problem: AdversarialProblem, *, radius: float, ridge: float = 0.
         return _judged(problem, eps, z, np.zeros(problem.features.shape[1]), problem.y, "zero", 0)
     if eps == 0.0:
         return _least_squares(problem, z)
+    if eps < _FAINT * problem.zero_radius:
+        raise ValueError(f"{who}: radius={eps!r} must be 0 or at least {_FAINT} of the zero radius "
+                         f"{problem.zero_radius!r}; below rounding it only says which minimizer is meant")
     trained, spent = Trained(problem, eps, z), 0
     if z == 0.0:
         limit, u = problem.interpolation()

@@ -82,7 +82,8 @@ def as_test_radius(test_radius: float | None, radius: float, who: str) -> float:
     >>> as_test_radius(None, 0.25, "me")
     0.25
     """
-    return radius if test_radius is None else as_number(test_radius, who, "test_radius", at_least=0.0)
+    return radius if test_radius is None else as_number(
+        test_radius, who, "test_radius", at_least=0.0, at_most=LARGEST)
 
 
 def threshold(system: System) -> float:

@@ -136,7 +136,7 @@ FIT = Theorem(
               "added feature and rises with eps, at the rate |J theta| mean(|r_i| + eps |J theta|): from one radius to "
               "another by at most what the change costs the old theta, and at least what it costs the new one.",
     hypotheses=("J^2 positive definite", "no ridge; radii below the zero radius"),
-    claims=(Claim("relative duality gap", gap, lambda **_: 1e-9, "1e-9"),
+    claims=(Claim("relative duality gap", gap, lambda **_: 1e-10, "1e-10"),
             Claim("rise of the optimum with the radius", rise, _zero, "0", ">="),
             Claim("place of the rise between the costs of both solutions, from below", envelope,
                   lambda **_: -1e-6, "0 but for the gap", ">="),
@@ -235,7 +235,7 @@ THRESHOLDS = Theorem(
               "and only if eps <= sqrt(y K^-1 y) / (n max |K^-1 y|), by one and the same theta of least |J theta|, "
               "not of least |theta|; and theta = 0 is optimal if and only if eps >= |J^-1 F^T y| / sum |y_i|.",
     hypotheses=("J^2 positive definite, K invertible", "radius > 0, no ridge"),
-    claims=(Claim("relative duality gap", threshold_gap, lambda **_: 1e-9, "1e-9"),
+    claims=(Claim("relative duality gap", threshold_gap, lambda **_: 1e-10, "1e-10"),
             Claim("below: largest residual", largest_residual("met"), lambda **_: 1e-9, "0 but for rounding"),
             Claim("far below: the same fit", moved, lambda **_: 1e-7, "0 but for rounding"),
             Claim("above: largest residual", largest_residual("missed"), lambda **_: 1e-5, "1e-5: not 0", ">="),

@@ -56,7 +56,7 @@ def test_smooth_activations_have_the_published_moments(function: object, derivat
     assert (found.linear, found.nonlinear, found.slope_excess) == pytest.approx(expected, abs=5e-5)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(st.integers(-4, 4), min_size=3, max_size=6))
 def test_moments_of_polynomials_are_those_of_their_hermite_series(coefficients: list[int]) -> None:
     series = HermiteE(coefficients)
@@ -114,3 +114,17 @@ def test_what_is_not_callable_or_no_moment_is_refused() -> None:
 def test_the_shifted_relu_travels_to_other_processes() -> None:
     copy = pickle.loads(pickle.dumps(relu()))
     assert copy(1.0) == relu()(1.0)
+
+
+def test_functions_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"arrays of the same shape, but at a single number one returns shape \(2,\)"):
+        activation(lambda z: np.array([1.0, 2.0]), np.cos)
+    with pytest.raises(ValueError, match="dtype complex128"):
+        activation(lambda z: 1j * np.asarray(z), np.cos)
+
+
+def test_kinks_are_kept_and_must_be_finite() -> None:
+    assert relu().kinks == (0.0,)
+    assert activation(lambda z: np.maximum(z - 0.25, 0.0), lambda z: 1.0 * (z > 0.25), [0.25]).kinks == (0.25,)
+    with pytest.raises(ValueError, match="activation: kinks=nan must be finite"):
+        activation(np.tanh, np.cos, [math.nan])

@@ -44,6 +44,14 @@ def test_golden_values(arguments: tuple[float, ...]) -> None:
     assert not found.zero
 
 
+def test_golden_values_where_all_but_one_in_ten_million_are_fitted() -> None:
+    found = adversarial_asymptotics(1.5, 0.8, 0.2, 0.1)
+    observed = (found.kappa, found.q, found.standard_risk, found.gradient_norm, found.adversarial_risk, found.fitted,
+                found.objective, found.weight_energy)
+    assert observed == pytest.approx((47.41676371, .1138908307, 1.017827026, 1.149015136, 1.2160128, .9999999335,
+                                      .006601178942, 3.232289974), rel=5e-10)
+
+
 def test_golden_training_error_and_alignment() -> None:
     found = adversarial_asymptotics(1.0, 1.0, 0.5, 0.3)
     assert found.training_error == pytest.approx(.151654024198, rel=1e-11)
@@ -109,6 +117,13 @@ def test_the_curse_curves_have_their_published_values(radius: float, name: str) 
 
 def robust_risk(log_width: float, samples: float, radius: float) -> float:
     return adversarial_asymptotics(math.exp(log_width), samples, 0.5, radius).adversarial_risk
+
+
+def test_the_robust_risk_can_rise_with_the_width_while_the_standard_risk_falls() -> None:
+    narrow, wide = adversarial_asymptotics(0.5, 2.0, 0.3, 0.6), adversarial_asymptotics(4.0, 2.0, 0.3, 0.6)
+    assert (narrow.adversarial_risk, wide.adversarial_risk) == pytest.approx((1.164, 1.495), abs=6e-4)
+    assert narrow.standard_risk == pytest.approx(.986, abs=6e-4)
+    assert wide.standard_risk == pytest.approx(.57, abs=6e-3)
 
 
 @pytest.mark.parametrize(("samples", "radius", "low", "high", "width", "risk"), [

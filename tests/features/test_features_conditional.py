@@ -158,3 +158,8 @@ def test_wrong_shapes_are_refused() -> None:
         conditional_prediction(np.eye(3), np.ones(2), samples=4, noise=0.1, radius=0.1)
     with pytest.raises(ValueError, match="samples=0 must be >= 1"):
         conditional_prediction(np.eye(3), np.ones(3), samples=0, noise=0.1, radius=0.1)
+
+
+def test_rows_that_are_not_unit_vectors_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"conditional_prediction: the rows .* \|weights\[0\]\| = 2\.0"):
+        conditional_prediction(2.0 * np.eye(3), np.ones(3), samples=4, noise=0.1, radius=0.1)

@@ -126,3 +126,23 @@ def test_a_gradient_matrix_singular_but_for_rounding_is_refused_by_the_feature_t
     matrix = factor @ factor.T + 1e-15 * np.eye(4)
     with pytest.raises(ValueError, match=r"beyond rounding, but pivot 3 is .* drop feature 3"):
         fit_adversarial(np.ones((2, 4)), [1.0, 2.0], matrix, radius=0.1)
+
+
+def test_labels_whose_squares_are_no_numbers_are_refused() -> None:
+    for size in (1e150, 1e-150):
+        with pytest.raises(ValueError, match=r"the largest \|y\[i\]\| = .* divide y by it"):
+            fit_adversarial(np.eye(2), [size, 0.0], np.eye(2), radius=0.1)
+
+
+def test_radii_below_all_rounding_are_refused() -> None:
+    with pytest.raises(ValueError, match="radius=1e-100 must be 0 or at least 1e-30 of the zero radius"):
+        fit_adversarial(np.ones((2, 1)), [1.0, 2.0], [[1.0]], radius=1e-100)
+
+
+def test_dual_values_exist_for_multipliers_of_any_size() -> None:
+    case = problem(3, 6, 20, 30)
+    one = case.dual_value(case.y, radius=0.3)
+    for scale in (1e-300, 1e200):
+        assert abs(case.dual_value(scale * case.y, radius=0.3) - one) <= 1e-13 * one
+    with pytest.raises(ValueError, match="no larger ones help"):
+        case.dual_value(1e200 * case.y, radius=0.3, ridge=0.1)

@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from constructive.features import (
     Activation,
     adversarial_asymptotics,
+    fit_adversarial,
     linear_asymptotics,
     linear_peak_law,
     linear_zero_radius,
@@ -131,6 +132,32 @@ def test_without_noise_small_radii_recover_the_coefficients(samples: float, shar
     assert found.alignment == found.weight_energy == pytest.approx(signal**2, rel=1e-15)
     assert found.adversarial_risk == pytest.approx(0.25 * signal**2, rel=1e-15)
     assert found.objective == pytest.approx(0.5 * (radius * signal) ** 2, rel=1e-15)
+
+
+@given(st.floats(1.2, 10.0), st.floats(0.1, 0.9))
+def test_without_noise_small_ridges_are_overcome_and_larger_ones_are_not(samples: float, share: float) -> None:
+    radius = share * recovery_radius(samples)
+    most = radius * (recovery_radius(samples) - radius)
+    found = linear_asymptotics(samples, 0.0, radius, 0.99 * most)
+    assert (found.standard_risk, found.fitted) == (0.0, 1.0)
+    assert found.objective == pytest.approx(0.5 * (radius**2 + 0.99 * most), rel=1e-15)
+    assert linear_asymptotics(samples, 1e-6, radius, 0.99 * most).standard_risk < 1e-8  # as the noise vanishes
+    assert linear_asymptotics(samples, 1e-6, radius, 1.05 * most).standard_risk > 1e-7
+    assert linear_asymptotics(samples, 0.0, radius, 1.05 * most).standard_risk > 1e-7
+    assert linear_asymptotics(samples, 0.0, radius, 1.05 * most).gradient_norm < 1.0
+
+
+def test_data_without_noise_are_recovered_with_and_without_a_ridge() -> None:
+    rng = np.random.default_rng(0)
+    X, beta = rng.normal(size=(200, 100)), rng.normal(size=100)
+    beta /= np.linalg.norm(beta)
+    known = recovery_radius(2.0)
+    for share in (0.4, 0.7):
+        most = share * (1.0 - share) * known**2
+        for factor, recovered in ((0.0, True), (0.7, True), (1.3, False)):
+            fit = fit_adversarial(X, X @ beta, np.eye(100), radius=share * known, ridge=factor * most)
+            missed = float(np.linalg.norm(fit.theta - beta))
+            assert missed < 1e-6 if recovered else missed > 1e-3
 
 
 @given(st.floats(1.05, 20.0))

@@ -141,7 +141,25 @@ def test_features_too_close_for_the_series_are_refused() -> None:
         pair(math.cos(1e-3), activation(np.abs, np.sign, [0.0], name="fold")).gradient_matrix()
 
 
-def test_a_kink_that_the_rules_do_not_see_is_noticed() -> None:
+def test_named_kinks_are_seen_anywhere() -> None:
     kind = activation(lambda z: np.abs(z - 0.3), lambda z: np.sign(z - 0.3), [0.3], name="fold at 0.3")
-    with pytest.raises(ValueError, match="kinks must lie at whole numbers"):
+    found, density = hermite_coefficients(kind, 40), stats.norm.pdf(0.3)
+    # by parts c_1 = P(G > 0.3) - P(G < 0.3) and c_k = 2 phi(0.3) h_{k-2}(0.3) / sqrt(k (k - 1))
+    assert abs(found[1] - (1.0 - 2.0 * stats.norm.cdf(0.3))) <= 1e-14
+    assert abs(found[2] - math.sqrt(2.0) * density) <= 1e-14
+    assert abs(found[3] - 2.0 * density * 0.3 / math.sqrt(6.0)) <= 1e-14
+    t = 0.4
+    model, points = pair(t, kind), np.random.default_rng(0).normal(size=(200_000, 2))
+    products = model.features(points).prod(axis=1)
+    assert abs(products.mean() - model.second_moment()[0, 1]) <= 4.0 * products.std() / math.sqrt(products.size)
+
+
+def test_a_kink_that_was_not_named_is_noticed() -> None:
+    kind = activation(lambda z: np.abs(z - 0.3), lambda z: np.sign(z - 0.3), name="fold at 0.3")
+    with pytest.raises(ValueError, match=r"'fold at 0\.3' carries; pass its kinks"):
         hermite_coefficients(kind, 4)
+
+
+def test_what_is_no_activation_is_refused() -> None:
+    with pytest.raises(TypeError, match="activation must be an Activation, got 'relu'"):
+        FeatureModel(np.eye(2), "relu")  # type: ignore[arg-type]

@@ -241,6 +241,14 @@ def test_many_extreme_problems_keep_ten_digits() -> None:
     assert worst < 1e-10
 
 
+def test_golden_denominator_and_golden_end_of_the_second_equation() -> None:
+    here = system(1.0, 1.0, 0.5, 0.3)
+    kappa, q = kernels.solve(here)
+    a, b, z, second, gap = kernels.coefficients(kappa, q, 0.3, 0.0)
+    assert kernels.energies(a, b, z, second, gap, 0.0, here)[1] == pytest.approx(.526181237494, rel=1e-11)
+    assert 2.0 * math.log(threshold(system()) / 0.2) == pytest.approx(3.4903629, abs=6e-8)
+
+
 # -- the search ------------------------------------------------------------------------------------------------------
 
 def search(function: object, start: float) -> tuple[float, int, bool]:

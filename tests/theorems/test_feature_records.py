@@ -79,7 +79,6 @@ def test_beyond_the_radius_of_the_record_no_ridge_of_the_kernel_beats_zero(sampl
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:fit_adversarial")  # a gap above 1e-10 is told there; the claim judges it by 1e-9
 @pytest.mark.parametrize("name", ["adversarial-fit", "thresholds-of-adversarial-fits", "random-features-limit",
                                   "slopes-of-the-limit", "two-interpolants", "curse-of-width",
                                   "kernel-limit-of-features"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from exact_line_cases import few
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructive.domain import Box
@@ -58,6 +59,50 @@ def test_very_small_and_very_large_weights_survive() -> None:
 def at_most(bits: int) -> IntegerNetwork:
     """relu(x - 1) + 2^(bits - 1) - 1: on 0 .. 2^(bits - 1) the output's terms add up to 2^bits - 2."""
     return IntegerNetwork.build([([[(0, 1)]], [-1]), ([[(0, 1)]], [2 ** (bits - 1) - 1])], inputs=1)
+
+
+@st.composite
+def at_the_edge(draw: st.DrawFn) -> IntegerNetwork:
+    """A network whose numbers, values and sums have about as many bits as the format has."""
+    bits = draw(st.integers(4, 40))
+    number = st.integers(-(1 << bits), 1 << bits)
+    widths = [2, *draw(st.lists(st.integers(1, 3), max_size=2)), 1]
+    maps = []
+    for n_in, n_out in zip(widths, widths[1:], strict=False):
+        maps.append(([[(j, draw(number)) for j in range(n_in)] for _ in range(n_out)],
+                     [draw(number) for _ in range(n_out)]))
+    return IntegerNetwork.build(maps, inputs=2, scale=Fraction(1, 1 << draw(st.integers(0, 60))))
+
+
+def in_order(network: Network, x: list[float], orders: Any) -> Any:
+    """The network in its own format, each sum term by term in a drawn order, the bias somewhere among them."""
+    values = [network.dtype.type(v) for v in x]
+    for k, layer in enumerate(network.layers):
+        dense, sums = layer.weight.toarray(), []
+        for row, bias in zip(dense, layer.bias, strict=True):
+            terms = [*(w * v for w, v in zip(row, values, strict=True) if w), bias]
+            orders.shuffle(terms)
+            total = network.dtype.type(0)
+            for term in terms:
+                total = total + term
+            sums.append(total)
+        values = sums if k + 1 == network.depth else [max(v, network.dtype.type(0)) for v in sums]
+    return values[0]
+
+
+@settings(max_examples=300)
+@given(at_the_edge(), st.lists(st.integers(-64, 64), min_size=2, max_size=2), st.sampled_from([np.float64, np.float32]),
+       st.randoms(use_true_random=False))
+def test_what_passes_is_exact_in_every_order_of_summation(f: IntegerNetwork, x: list[int], dtype: type,
+                                                          orders: Any) -> None:
+    point = [v / 8 for v in x]
+    try:
+        floats = to_network(f, Box([-8.0, -8.0], [8.0, 8.0]), step=1 / 8, dtype=dtype)
+    except ValueError:
+        return
+    (exact,) = f.exact(point)
+    assert Fraction(float(in_order(floats, point, orders))) == exact
+    assert Fraction(float(floats(point)[0])) == exact
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [(np.float64, 53), (np.float32, 24)])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from exact_line_cases import few, lines
 from hypothesis import given
+from hypothesis import strategies as st
 
-from constructive.exact import along, float_horizon, project
+from constructive.exact import along, float_horizon, look_up, project
 
 
 @few
@@ -30,6 +32,39 @@ def test_the_first_wrong_number_of_thresholds(n: int, doubles: int, singles: int
              for dtype in (np.float64, np.float32)]
     assert [h.first_wrong for h in found] == [doubles, singles]
     assert found[0].last_exact == 1
+
+
+@pytest.mark.slow
+def test_of_a_thousand_data_doubles_lose_some_from_three_thresholds_on() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 2**20, (1000, 8)) / 2**20, rng.integers(0, 2, 1000)
+    projection = project(X, y, draws=1000, rng=1)
+    found = [float_horizon(projection, X, projection.radius / 2, dtype=dtype, most=7)
+             for dtype in (np.float64, np.float32)]
+    assert [h.first_wrong for h in found] == [3, 3]
+    assert [h.last_exact for h in found] == [1, None]
+
+
+@few
+@given(lines(), st.sampled_from([1, 3, 5, 7]), st.sampled_from([np.float64, np.float32]))
+def test_the_wrong_data_are_those_of_a_plain_loop_over_the_rounded_numbers(case: Any, s: int, dtype: type) -> None:
+    X, y, projection = case
+    f = look_up(projection, projection.radius / 2, per_word=s).network
+    wrong = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for x, label in zip(X.tolist(), y.tolist(), strict=True):
+            values = [dtype(v) for v in x]
+            for k, layer in enumerate(f.layers):
+                scale = f.scale if k + 1 == f.depth else Fraction(1)
+                sums = []
+                for row, bias in zip(layer.rows, layer.bias, strict=True):
+                    total = dtype(0)
+                    for j, w in row:
+                        total += dtype(float(scale * w)) * values[j]
+                    sums.append(total + dtype(float(scale * bias)))
+                values = sums if k + 1 == f.depth else [np.maximum(v, dtype(0)) for v in sums]
+            wrong += bool(values[0] != (1 if label else -1))
+    assert float_horizon(projection, X, projection.radius / 2, dtype=dtype, most=s).wrong[-1] == wrong
 
 
 def test_numbers_beyond_the_range_of_the_format_count_as_wrong() -> None:

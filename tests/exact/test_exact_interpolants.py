@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,17 @@ from exact_line_cases import SHARES, counted, few, lines, proved, stated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructive.exact import along, certify_on_balls, look_up, plateaus, shallow_interpolant, wanted_outputs
+from constructive.exact import (
+    LineMemorizer,
+    Projection,
+    along,
+    bit_extraction,
+    certify_on_balls,
+    look_up,
+    plateaus,
+    shallow_interpolant,
+    wanted_outputs,
+)
 from constructive.exact.balls import on_one_line, pieces
 
 
@@ -94,3 +105,49 @@ def test_without_changes_both_are_constants() -> None:
         assert stated(f) == counted(f) == (1, 1, 0)
         assert f.network([[9.0]]).item() == -1
         assert f.predict([[9.0]]).tolist() == [-1]
+
+
+SIMPLE: dict[str, Callable[[Projection], LineMemorizer]] = {
+    "interpolant": shallow_interpolant,
+    "plateaus": lambda p: plateaus(p, p.radius / 2),
+    "extraction": lambda p: bit_extraction(p, per_word=2),
+}
+
+
+def without_zeros(f: LineMemorizer) -> int:
+    """Nonzero weights: what biases happen to be 0 depends on where the data lie."""
+    return sum(len(row) for layer in f.network.layers for row in layer.rows)
+
+
+@few
+@given(lines(), st.sampled_from(sorted(SIMPLE)), st.randoms(use_true_random=False))
+def test_the_order_of_the_data_changes_no_number(case: Any, name: str, random: Any) -> None:
+    X, y, projection = case
+    order = list(range(len(X)))
+    random.shuffle(order)
+    direction = [int(w * projection.step) for w in projection.direction]
+    f, g = (SIMPLE[name](along(X[rows], y[rows], direction)) for rows in (list(range(len(X))), order))
+    assert [(layer.rows, layer.bias) for layer in f.network.layers] == [
+        (layer.rows, layer.bias) for layer in g.network.layers]
+    assert f.network.scale == g.network.scale
+
+
+@few
+@given(lines(), st.sampled_from(["interpolant", "plateaus"]))
+def test_negated_labels_negate_the_values(case: Any, name: str) -> None:
+    X, y, projection = case
+    direction = [int(w * projection.step) for w in projection.direction]
+    f, g = SIMPLE[name](along(X, y, direction)), SIMPLE[name](along(X, 1 - y, direction))
+    assert counted(f) == counted(g)
+    points = np.vstack([X, X + 0.375, -X])
+    assert (f.network(points) == -g.network(points)).all()
+
+
+@few
+@given(lines(), st.sampled_from(sorted(SIMPLE)), st.integers(-9, 9))
+def test_translated_data_have_as_many_weights(case: Any, name: str, by: int) -> None:
+    X, y, projection = case
+    direction = [int(w * projection.step) for w in projection.direction]
+    f, g = SIMPLE[name](along(X, y, direction)), SIMPLE[name](along(X + by, y, direction))
+    assert without_zeros(f) == without_zeros(g)
+    assert (f.network(X) == g.network(X + by)).all()

@@ -29,13 +29,16 @@ def test_the_worked_word() -> None:
     assert [min(z for z in range(9) if z * unit > v) for unit, v in ((128, 179), (16, 77), (2, 13))] == [2, 5, 7]
 
 
-@pytest.mark.parametrize(("bits", "count"), [(b, s) for b in (1, 2, 3, 4) for s in (1, 2, 3) if b * s <= 9])
-def test_every_small_word_folds_open(bits: int, count: int) -> None:
+@pytest.mark.parametrize(("bits", "count"), [(b, s) for b in (1, 2, 3, 4) for s in (1, 2, 3)])
+def test_every_small_word_folds_open_and_compares_as_its_thresholds(bits: int, count: int) -> None:
     for thresholds in itertools.product(range(1 << bits), repeat=count):
         word = pack(thresholds, bits)
-        for place in range(1, count):
-            word = fold(word, scale_of(place, count, bits), bits)
-            assert word == pack(thresholds[place:], bits)
+        for place in range(1, count + 1):
+            assert [z * scale_of(place, count, bits) > word for z in range((1 << bits) + 1)] == [
+                z > thresholds[place - 1] for z in range((1 << bits) + 1)]
+            if place < count:
+                word = fold(word, scale_of(place, count, bits), bits)
+                assert word == pack(thresholds[place:], bits)
 
 
 @given(words())

@@ -112,9 +112,12 @@ def test_the_golden_population_minimum() -> None:
 @given(between(0.05, 50.0), st.floats(0.0, 2.0), st.floats(0.01, 1.5), st.sampled_from([0.0, 0.2]))
 def test_many_samples_reach_the_population_minimum(width: float, noise: float, radius: float, ridge: float) -> None:
     best = population_limit(width, noise, radius, ridge)
-    found = adversarial_asymptotics(width, 1e9, noise, radius, ridge)
+    near, far = (adversarial_asymptotics(width, samples, noise, radius, ridge) for samples in (1e9, 1e10))
     for name in ("standard_risk", "gradient_norm", "objective", "weight_energy", "alignment", "q", "mean_residual"):
-        assert getattr(found, name) == pytest.approx(getattr(best, name), rel=1e-6, abs=1e-7)
+        goal = getattr(best, name)
+        first, second = abs(getattr(near, name) - goal), abs(getattr(far, name) - goal)
+        assert first <= 1e-4 * (1.0 + goal)
+        assert second <= 0.11 * first + 1e-9 * (1.0 + goal)  # the distance falls as 1 / sample_ratio
 
 
 @pytest.mark.parametrize(("width", "radius"), [(2.0, 0.3), (0.4, 0.1), (20.0, 0.8)])

@@ -143,7 +143,8 @@ def test_a_fit_for_another_gradient_matrix_is_caught_by_the_gap() -> None:
     assert upper > fit_problem(right, radius=0.5).objective * (1.0 + 1e-3)
 
 
-@given(st.lists(st.floats(0.0, 1e3), min_size=1, max_size=12), st.floats(0.0, 1e4))
+@given(st.lists(st.floats(0.0, 1e3, allow_subnormal=False), min_size=1, max_size=12),
+       st.floats(0.0, 1e4, allow_subnormal=False))
 def test_raised_sizes_reach_the_total_and_no_more(sizes: list[float], total: float) -> None:
     given_sizes = np.array(sizes)
     found = raised(given_sizes, total)

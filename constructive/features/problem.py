@@ -234,11 +234,8 @@ def raised(sizes: Array, total: float) -> Array:
     if missing <= 0.0:
         return sizes
     ordered = np.sort(sizes)
-    # with the k smallest raised to w: k w + the sum of the others = total, for the k with ordered[k-1] <= w
+    # sum max(sizes, w) is the largest over k of k w + the sum of all but the k smallest: each k gives a level, and the
+    # least of them is right, however the sums round
     above = float(ordered.sum()) - np.cumsum(ordered)
-    levels = (total - above) / np.arange(1, ordered.size + 1)
-    fits = np.flatnonzero(levels >= ordered)
-    beyond = np.append(ordered[1:], math.inf)
-    right = fits[levels[fits] <= beyond[fits]]
-    level = float(levels[right[0]] if right.size else levels[-1])
+    level = float(((total - above) / np.arange(1, ordered.size + 1)).min())
     return np.maximum(sizes, level * (1.0 + 4.0 * np.finfo(float).eps))

@@ -201,16 +201,21 @@ def _ranked(points: Array, index: NDArray[np.int64], candidates: Array, norm: fl
     if prefer == "changes":
         return [int(k) for k in np.lexsort((-radii, changes, radii == 0))]
     if prefer == "size":
-        costs = np.array([_cost(c, r, spread) for c, r, spread in zip(changes, radii, spreads, strict=True)])
+        octaves = [math.log2(spread) - math.log2(gap) if 0 < gap < math.inf else math.inf
+                   for gap, spread in zip(radii.tolist(), spreads.tolist(), strict=True)]
+        costs = np.array([_cost(c, k) for c, k in zip(changes.tolist(), octaves, strict=True)])
         return [int(k) for k in np.lexsort((-radii, costs))]
     return [int(k) for k in np.lexsort((-radii,))]
 
 
-def _cost(changes: float, gap: float, spread: float) -> float:
-    """Return an estimate of the nonzeros of the folded look-up: whatever it is, it only ranks directions."""
-    if not changes or gap <= 0 or math.isinf(changes):
+def _cost(changes: float, octaves: float) -> float:
+    """Return an estimate of the nonzeros of the folded look-up: whatever it is, it only ranks directions.
+
+    ``octaves``: the base-2 logarithm of the length of the line over its narrowest gap.
+    """
+    if not changes or math.isinf(octaves) or math.isinf(changes):
         return math.inf if changes else 0.0
-    bits = math.log2(max(spread / gap, 1.0)) + 3
+    bits = max(octaves, 0.0) + 3
     return min(5 * math.ceil((changes + 1) / (s + 1)) + 7 * (bits + 1) * (s - 1) for s in range(1, 32, 2))
 
 
@@ -219,8 +224,9 @@ def _merit(projection: Projection, prefer: str) -> tuple[float | Fraction, ...]:
         return (-projection.changes, projection.radius)
     if prefer == "size" and projection.changes:
         spread = Fraction(max(projection.positions) - min(projection.positions))
-        ratio = float(spread / (2 * projection.radius * projection.dual))  # either may be beyond doubles
-        return (-_cost(projection.changes, 1.0, ratio), projection.radius)
+        ratio = spread / Fraction(2 * projection.radius * projection.dual)
+        octaves = math.log2(ratio.numerator) - math.log2(ratio.denominator)  # the ratio may be beyond doubles
+        return (-_cost(projection.changes, octaves), projection.radius)
     return (projection.radius,)
 
 

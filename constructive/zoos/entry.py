@@ -26,12 +26,13 @@ class Slope:
 
     @property
     def words(self) -> str:
-        """The constant as text: a number where it is known exactly, else the ends that are known."""
+        """The constant as text: one number where its four digits are known, else the ends that are known."""
         if self.upper is None:
             return f">= {short(self.lower)}"
-        if self.exact:
-            return short(self.upper)
-        return f"<= {short(self.upper)}" if self.lower <= 0 else f"{short(self.lower)} .. {short(self.upper)}"
+        lower, upper = short(self.lower), short(self.upper)
+        if self.exact or lower == upper:
+            return upper
+        return f"<= {upper}" if self.lower <= 0 else f"{lower} .. {upper}"
 
 
 def short(value: Fraction | float) -> str:

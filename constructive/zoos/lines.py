@@ -36,10 +36,12 @@ _GREEDY, _CUTTING = 8, 128
 """So many times as long as a nonzero at a datum takes a pair in a greedy choice, a nonzero where boxes are cut."""
 
 
-def line_tasks(data: Data, projection: Projection, direction: str, budget: int) -> Iterator[Task]:
+def line_tasks(data: Data, projection: Projection, direction: str, budget: int, *,
+               smallest: bool = False) -> Iterator[Task]:
     """Yield name and builder of the memorizers of one projection; ``direction`` says in words how it was drawn.
 
-    ``budget``: nonzeros times data up to which all balls are proved, in integers of any length.
+    ``budget``: nonzeros times data up to which all balls are proved, in integers of any length. ``smallest``: only
+    the look-up with the fewest nonzeros.
     """
     radius = _on_line(data, projection)
 
@@ -49,12 +51,16 @@ def line_tasks(data: Data, projection: Projection, direction: str, budget: int) 
 
     if not data.two:
         yield entry("bit planes", lambda: bit_planes(projection, radius))
-        yield entry("bit planes, s = 1", lambda: bit_planes(projection, radius, per_word=1))
+        if not smallest:
+            yield entry("bit planes, s = 1", lambda: bit_planes(projection, radius, per_word=1))
+        return
+    best = look_up(projection, radius).per_word
+    if smallest:
+        yield entry(f"look-up, s = {max(best, 1)}", lambda: look_up(projection, radius))
         return
     if not direction:
         yield entry("shallow interpolant", lambda: shallow_interpolant(projection), "sign")
     yield entry("plateaus", lambda: plateaus(projection, radius))
-    best = look_up(projection, radius).per_word
     for s in sorted({1, max(best, 1), *(() if direction else (3,))}):
         yield entry(f"look-up, s = {s}", partial(look_up, projection, radius, per_word=s))
     if not direction:

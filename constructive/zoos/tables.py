@@ -79,8 +79,8 @@ class Zoo:
         """What the columns mean."""
         return ("nonzeros, depth and width by formula, the rest counted; radius and ratio to half the separation in "
                 "l_inf (l_1, l_2 where the name says so); on the balls: exactly the label (value), its sign, or right "
-                "at the data alone; Lipschitz constant in the same norm: exact, or a lower and an upper bound; "
-                "arithmetic: the narrowest in which no datum and no drawn corner of its ball came out wrong")
+                "at the data alone; Lipschitz constant in the same norm: all digits shown, or a lower and an upper "
+                "bound; arithmetic: the narrowest in which no datum and no drawn corner of its ball came out wrong")
 
     @property
     def table(self) -> Table:
@@ -172,7 +172,8 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
 
     X (n, d) finite, y (n,) of classes. ``radius`` in l_inf, below half the separation; by default ``share`` of that.
     A member that does not reach the radius is built at ``share`` of the largest that it reaches: those of one
-    projection, best of ``draws`` directions, and the uniform grids. ``budget``: nonzeros times data up to which a
+    projection, best of ``draws`` directions for the radius, of discriminants and, "for size", for the fewest nonzeros,
+    and the uniform grids. ``budget``: nonzeros times data up to which a
     network is written out, proved and run; beyond, its size is given by formula. Proofs in integers take more time and
     are done on some drawn balls where they would be longer; the entry says so. ``progress`` is called with the name
     of each member before it is built. Three classes and more: students and bit planes alone.
@@ -190,14 +191,14 @@ def zoo(X: Any, y: Any, *, radius: float | None = None, share: float = 0.5, draw
     data = Data.of(X, y, radius, share, generator)
     entries: list[Entry] = []
     left_out: list[tuple[str, str]] = []
-    for direction, prefer in (("", "radius"), ("discriminant", "discriminant")):
+    for direction, prefer in (("", "radius"), ("discriminant", "discriminant"), ("for size", "size")):
         _say(progress, f"directions {direction}".strip())
         try:
             projection: Projection = project(data.X, data.y, draws=draws, prefer=prefer, rng=generator)
         except ValueError as problem:
             left_out.append((f"members of one projection {direction}".strip(), str(problem)))
             continue
-        for name, build in line_tasks(data, projection, direction, most // _LONGER):
+        for name, build in line_tasks(data, projection, direction, most // _LONGER, smallest=prefer == "size"):
             _say(progress, name)
             entries.append(build())
     tasks = (grid_tasks(data, most), box_tasks(data, most), memorizer_tasks(data, most))

@@ -65,6 +65,15 @@ def test_unusual_data_are_memorized_and_the_size_is_the_formula(data: tuple[Any,
     assert (f.nonzeros, f.depth, f.width) == (size.nonzeros, size.depth, size.width)
 
 
+@pytest.mark.parametrize("prefer", ["radius", "discriminant", "changes", "size"])
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_unusual_data_have_a_line_of_every_preference(data: tuple[Any, Any], prefer: str) -> None:
+    X, y = data
+    projection = project(X, y, draws=10, prefer=prefer, rng=0)
+    assert certify_on_balls(look_up(projection, 0).network, X, wanted_outputs(projection),
+                            radius=0).verdict is Verdict.CONFIRMED
+
+
 LINE = along([[0.0], [1.0], [2.0]], [0, 1, 0], [1])
 ALIKE = along([[0.0], [1.0], [2.0]], [1, 1, 1], [1])
 TENT = plateaus(LINE, 0.25).network

@@ -10,7 +10,7 @@ import pytest
 
 from constructive.evidence import Verdict
 from constructive.exact import look_up, project
-from constructive.zoos import BUDGET, Zoo, least_slope, zoo
+from constructive.zoos import BUDGET, Slope, Zoo, least_slope, zoo
 from constructive.zoos.data import Data
 from constructive.zoos.lines import line_entry
 
@@ -191,3 +191,17 @@ def test_data_whose_networks_single_precision_cannot_hold_make_no_warning() -> N
     assert found["boxes"].wrong64 == 0
     assert found["boxes"].arithmetic == "float64"
     assert found.report().verdict is Verdict.CONFIRMED
+
+
+def test_the_direction_drawn_for_size_has_the_smallest_look_up(table: Zoo) -> None:
+    (smallest,) = [entry for entry in table if entry.name.startswith("look-up") and entry.name.endswith("for size")]
+    others = [entry.nonzeros for entry in table if entry.name.startswith("look-up") and entry is not smallest]
+    assert smallest.nonzeros <= min(others)
+    assert smallest.proof is Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize(("slope", "words"), [
+    (Slope(2, 2), "2"), (Slope(1, 3), "1 .. 3"), (Slope(0, 3), "<= 3"), (Slope(1, None), ">= 1"),
+    (Slope(Fraction(768), 768.001), "768"), (Slope(Fraction(768), 769.0), "768 .. 769")])
+def test_slopes_show_the_digits_that_are_known(slope: Slope, words: str) -> None:
+    assert slope.words == words

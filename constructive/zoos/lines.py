@@ -32,6 +32,8 @@ Task = tuple[str, Callable[[], Entry]]
 _BY_ENDS = "exact, on the image of each ball"
 _BY_BOXES = "exact, boxes cut in integers"
 _BY_RULES = "exact, the rules of the groups"
+_LONG = 2048
+"""Bits of a number from which its arithmetic costs as much again, and so on."""
 _GREEDY, _CUTTING = 8, 128
 """So many times as long as a nonzero at a datum takes a pair in a greedy choice, a nonzero where boxes are cut."""
 
@@ -77,8 +79,10 @@ def _on_line(data: Data, projection: Projection) -> Fraction:
 def line_entry(name: str, f: LineMemorizer, data: Data, radius: Fraction, promise: str, budget: int) -> Entry:
     """Return the entry of a memorizer of a projection, proved on the interval that is the image of each ball."""
     projection, reach = f.projection, Fraction(0) if promise == "data" else radius
-    # the interpolant bends at every datum, so that each of its balls is taken apart
-    rows = data.looked_at(f.nonzeros * (8 if promise == "sign" else 1), budget)
+    counts = count(f.network)
+    # the interpolant bends at every datum, so that each of its balls is taken apart; plateaus carry the common
+    # multiple of all their gaps
+    rows = data.looked_at(f.nonzeros * (8 if promise == "sign" else 1) * (1 + counts.widest // _LONG), budget)
     wanted = wanted_outputs(projection)
     proof = certify_on_balls(f.network, data.X[rows], [wanted[i] for i in rows], radius=reach,
                              claim="sign" if promise == "sign" else "value")
@@ -89,7 +93,7 @@ def line_entry(name: str, f: LineMemorizer, data: Data, radius: Fraction, promis
     note = f"{projection.changes} label changes, r_max {float(projection.radius):.3g}"
     if f.per_word:
         note += f", s = {f.per_word}, keys of {f.bits} bits"
-    return Entry(name, f.nonzeros, f.depth, f.width, count(f.network), reach, data.ratio(reach), math.inf, promise,
+    return Entry(name, f.nonzeros, f.depth, f.width, counts, reach, data.ratio(reach), math.inf, promise,
                  verdict, by, _slope(f, data, promise, budget),
                  *data.in_floats(f.network, reach, digits=True), note)
 

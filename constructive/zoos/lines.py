@@ -150,7 +150,10 @@ def _refuse(pairs: int, most: int) -> Entry:
 
 
 def grid_entry(name: str, data: Data, radius: Fraction, shifts: str, budget: int) -> Entry:
-    """Return the entry of a one-sided grid memorizer: its rules on all data, its weights where the budget allows."""
+    """Return the entry of a one-sided grid memorizer: confirmed where the weights prove all balls, else consistent.
+
+    The rules of the groups are looked at for all data whatever the budget; they are the builder's word, not a proof.
+    """
     f = grid_memorizer(data.X, data.y, radius=radius, shifts=shifts)
     verdict, by = Verdict.REFUTED if f.broken_rules() else Verdict.CONFIRMED, _BY_RULES
     if f.groups:
@@ -158,10 +161,11 @@ def grid_entry(name: str, data: Data, radius: Fraction, shifts: str, budget: int
         proof = certify_on_boxes(f.network, data.X[rows], [int(s) for s in data.labels.scores[rows]], radius=radius)
         if proof.verdict is Verdict.REFUTED:
             verdict = proof.verdict
-        if rows.size < data.X.shape[0]:
-            by = f"{_BY_RULES}, on all data; from the weights on {rows.size} drawn balls of {data.X.shape[0]}"
-        elif proof.verdict is not Verdict.UNDECIDED:
+        if rows.size == data.X.shape[0] and proof.verdict is not Verdict.UNDECIDED:
             by = _BY_BOXES
+        else:
+            by = f"{_BY_RULES}, on all data; from the weights on {rows.size} drawn balls of {data.X.shape[0]}"
+            verdict = Verdict.CONSISTENT if verdict is Verdict.CONFIRMED else verdict
     lower = least_slope(data.apart, radius)
     groups, thresholds = len(f.groups), f.thresholds
     counts = count(f.network)

@@ -127,6 +127,8 @@ def test_beyond_the_budget_sizes_are_given_by_formula(table: Zoo) -> None:
     assert few["plateaus"].proof is Verdict.CONSISTENT
     assert "on 16 drawn balls of 24" in few["plateaus"].proved_by
     assert "from the weights on 16 drawn balls of 24" in few["adaptive grids"].proved_by
+    assert few["adaptive grids"].proof is Verdict.CONSISTENT
+    assert table["adaptive grids"].proof is Verdict.CONFIRMED
     none = zoo(X, Y, draws=1, budget=1)
     assert any(name == "adaptive grids" and "pairs of conflicting data" in why for name, why in none.left_out)
     assert few["plateaus"].slope is not None

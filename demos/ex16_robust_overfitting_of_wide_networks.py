@@ -46,14 +46,13 @@ def main(out=None, seed=SEED, full=False):
             judge("times at which attacked training leaves a bound on its distance from the interpolant",
                   exactly(sum(int(found.violated.sum()) for found in gone)), "==", 0.0),
             judge("that distance over the bound known before training, largest while the bound is above 1e-6",
-                  exactly(max(float((found.gap / found.prior)[found.prior > 1e-6].max()) for found in gone)), "<=",
-                  1.0),
+                  seen(max(float((found.gap / found.prior)[found.prior > 1e-6].max()) for found in gone)), "<=", 1.0),
             judge("attacks of one common strength 5 against plain training at 5 times the time, largest difference",
-                  exactly(max(common(c) for c in cases)), "<=", 1e-9, "a change of time only"),
+                  seen(max(common(c) for c in cases)), "<=", 1e-9, "a change of time only"),
             *(judge(f"split {c['seed']}: time at which an attack with full budget has reached the interpolant",
                     c["saturated"].extinction, "<=", c["latest"].upper, "known before training") for c in cases),
             *(judge(f"fall of robust accuracy found, {name} training: best time less limit",
-                    found_by_attack(fall(cases, name)), ">=", 0.1) for name in ("plain", "attacked")),
+                    seen(fall(cases, name)), ">=", 0.1) for name in ("plain", "attacked")),
             judge(f"certified accuracy at l_2 radius {RADII[2]}: stopped early less interpolant",
                   exactly(np.mean([certified(c["models"]["stopped early"][2]) - certified(c["models"]["interpolant"][2])
                                    for c in cases])), ">=", 0.3, "between proofs, not truths"),
@@ -83,8 +82,8 @@ def main(out=None, seed=SEED, full=False):
     return report
 
 
-def found_by_attack(value):
-    """Return the bracket of a number that rests on attacks."""
+def seen(value):
+    """Return the bracket of a number that rests on attacks, or on floating point without a bound of its roundings."""
     return con.evidence.Bracket(float(value), float(value), con.evidence.Evidence.SAMPLED)
 
 

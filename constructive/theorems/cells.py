@@ -158,24 +158,22 @@ def plant(network: Network, instance: Instance, rng: np.random.Generator) -> Net
         return _altered(network, _HATS, row, 0, factor=0.5)
     if kind == 1:  # a step that takes twice its band
         return _altered(network, 1, waiting + int(rng.integers(network.layers[1].outputs - waiting)), 0, factor=0.5)
-    if kind == 2:  # the value of one cell, off by four times the stated error
+    if kind == 2:  # the value of one cell, too high by four times the stated error: units would cut what is too low
         size = 1.0 if instance["order"] == 1 else float(network.layers[-1].weight.toarray()[0, 0])
         column = int(rng.integers(network.layers[_COEFFICIENTS].weight.indptr[waiting + 1]
                                   - network.layers[_COEFFICIENTS].weight.indptr[waiting]))
-        return _altered(network, _COEFFICIENTS, waiting, column, towards=4 * stated / size)
+        return _altered(network, _COEFFICIENTS, waiting, column, shift=4 * stated / size)
     last = network.depth - 1
     return _altered(network, last, 0, int(rng.integers(1, network.layers[last].weight.nnz)), shift=16 * stated)
 
 
-def _altered(network: Network, k: int, row: int, entry: int, *, factor: float = 1.0, towards: float = 0.0,
-             shift: float = 0.0) -> Network:
-    """Return the network with the given stored entry of a row of layer k scaled, moved past 0, or shifted."""
+def _altered(network: Network, k: int, row: int, entry: int, *, factor: float = 1.0, shift: float = 0.0) -> Network:
+    """Return the network with the given stored entry of a row of layer k scaled and shifted."""
     layer = network.layers[k]
     weight: Any = sparse.csr_array(layer.weight, copy=True)
     place = int(weight.indptr[row]) + entry
-    old = float(weight.data[place])
     weight.data = weight.data.copy()
-    weight.data[place] = old * factor - math.copysign(towards, old) + shift
+    weight.data[place] = float(weight.data[place]) * factor + shift
     return replaced(network, k, Layer.build(weight, layer.bias))
 
 

@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas must be readable without a network
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "absolute_values",
